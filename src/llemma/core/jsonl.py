@@ -1,0 +1,72 @@
+"""JSON lines, plain or compressed by name (`.jsonl`, `.jsonl.zst`, `.jsonl.gz`), as typed records."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import msgspec
+
+from llemma.core.errors import DataError, MissingError
+from llemma.core.files import replacing
+
+T = TypeVar("T")
+
+
+def _open_read(path: Path) -> IO[bytes]:
+    if path.suffix == ".zst":
+        import zstandard
+
+        raw = open(path, "rb")
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True))
+    return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
+
+
+def _open_write(path: Path, name: str) -> IO[bytes]:
+    if name.endswith(".zst"):
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=3).stream_writer(open(path, "wb"), closefd=True)
+    # mtime=0 keeps equal content equal on disk
+    return gzip.GzipFile(path, "wb", mtime=0) if name.endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
+
+
+def read(path: Path, kind: type[T]) -> Iterator[T]:
+    """Yield the records of one file; a damaged line or stream is an error that names file and line."""
+    decoder = msgspec.json.Decoder(kind)
+    number = 0
+    try:
+        with _open_read(path) as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield decoder.decode(line)
+    except FileNotFoundError as error:
+        raise MissingError(f"no such file: {path}", mend="check the path") from error
+    except (msgspec.DecodeError, EOFError, OSError, *_stream_errors()) as error:
+        raise DataError(
+            f"damaged JSON lines: {error}",
+            where=f"{path} line {number + isinstance(error, (EOFError, OSError))}",
+            mend="remove the file and run the command that made it again",
+        ) from error
+
+
+def _stream_errors() -> tuple[type[Exception], ...]:
+    import zlib
+
+    import zstandard
+
+    return (zlib.error, zstandard.ZstdError)
+
+
+def write(path: Path, records: Iterable[Any]) -> int:
+    """Write records to `path`, whole or not at all; returns how many."""
+    encoder, count = msgspec.json.Encoder(), 0
+    with replacing(path) as temporary:
+        with _open_write(temporary, path.name) as out:
+            for record in records:
+                out.write(encoder.encode(record) + b"\n")
+                count += 1
+    return count

@@ -1,0 +1,94 @@
+"""Plug-in points, found by name. Nothing is imported until it is asked for.
+
+The built-in tables map a name to `"module:attribute"`. A recipe's `plugins = ["mine.py"]` and the
+entry-point group `llemma.plugins` add to them by calling `register`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from llemma.core.errors import MissingError, RecipeError, suggest
+
+KINDS = ("source", "step", "task", "judge", "backend", "tracker")
+
+_TABLES: dict[str, dict[str, Any]] = {
+    "source": {
+        "folder": "llemma.corpus.sources.folder:Folder",
+        "archive": "llemma.corpus.sources.archive:Archive",
+        "pypi": "llemma.corpus.sources.pypi:PyPI",
+        "installed": "llemma.corpus.sources.installed:Installed",
+        "stdlib": "llemma.corpus.sources.installed:Stdlib",
+        "rocq": "llemma.corpus.sources.rocq:Rocq",
+        "warc": "llemma.corpus.sources.warc:Warc",
+        "arxiv": "llemma.corpus.sources.arxiv:Arxiv",
+        "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
+    },
+    "step": {},
+    "task": {},
+    "judge": {},
+    "backend": {},
+    "tracker": {},
+}
+_entry_points_read = False
+
+
+def register(kind: str, name: str, what: Any) -> None:
+    """Add a plug-in: `what` is the object itself or a lazy `"module:attribute"` string."""
+    _table(kind)[name] = what
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, sorted, those of installed plug-ins included."""
+    _read_entry_points()
+    return sorted(_table(kind))
+
+
+def find(kind: str, name: str, *, where: str = "") -> Any:
+    """The object called `name`; an unknown name is an error with a suggestion."""
+    known = names(kind)
+    if name not in known:
+        hint = suggest(name, known)
+        raise RecipeError(
+            f"unknown {kind} '{name}'",
+            where=where,
+            mend=f"{hint}  `llemma list {kind}s` shows all {len(known)}".strip(),
+        )
+    target = _table(kind)[name]
+    return _load(target) if isinstance(target, str) else target
+
+
+def load_plugin(path: Path) -> None:
+    """Run a plug-in file of the recipe; it calls `register`."""
+    if not path.is_file():
+        raise MissingError(f"no plug-in file {path}", where="plugins", mend="check the path in the recipe")
+    name = f"llemma_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+def _table(kind: str) -> dict[str, Any]:
+    if kind not in _TABLES:
+        raise RecipeError(f"unknown kind '{kind}'", mend=suggest(kind, KINDS) or f"one of {', '.join(KINDS)}")
+    return _TABLES[kind]
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _read_entry_points() -> None:
+    global _entry_points_read
+    if not _entry_points_read:
+        _entry_points_read = True
+        for entry in importlib.metadata.entry_points(group="llemma.plugins"):
+            entry.load()
