@@ -41,12 +41,17 @@ class Progress:
     def __init__(self, label: str, total: float | None, unit: str) -> None:
         self.label, self.total, self.unit = label, total, unit
         self.done, self.text, self.started = 0.0, "", time.monotonic()
+        self.before = 0.0
 
     def advance(self, n: float = 1, note: str = "") -> None:
         """Count `n` more units as done; `note` replaces the free text at the end of the line."""
         self.done += n
         if note:
             self.text = note
+
+    def resume(self, done: float) -> None:
+        """Say how much was done in an earlier session; the rate counts only what comes now."""
+        self.done = self.before = done
 
     def note(self, text: str) -> None:
         """Replace the free text at the end of the line."""
@@ -55,13 +60,13 @@ class Progress:
     def line(self) -> str:
         """`train 1200/42000 steps 2.9% | 98.2k/s | eta 5h12m | loss 1.23`."""
         passed = time.monotonic() - self.started
-        rate = self.done / passed if passed > 0 else 0.0
+        rate = (self.done - self.before) / passed if passed > 0 else 0.0
         parts = [self.label]
         if self.total:
             parts[0] += f" {count(self.done)}/{count(self.total)} {self.unit} {100 * self.done / self.total:.0f}%"
         elif self.done:
             parts[0] += f" {count(self.done)} {self.unit}"
-        if self.done:
+        if rate:
             parts.append(f"{count(rate)} {self.unit}/s")
         if self.total and rate:
             parts.append(f"eta {duration(max(0.0, self.total - self.done) / rate)}")

@@ -31,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(temporary)
         if temporary.is_dir() and path.exists():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise disk_error(error, path) from error
     finally:
@@ -59,7 +59,7 @@ def disk_error(error: OSError, path: Path) -> LlemmaError:
             where=str(path),
             mend="free some space and run the same command again; finished parts are kept",
         )
-    return LlemmaError(f"cannot write: {error.strerror or error}", where=str(path), mend="check the path and its rights")
+    return LlemmaError(f"cannot write: {error}", where=str(path), mend="check the path and its rights")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -36,37 +36,37 @@ def _open_write(path: Path, name: str) -> IO[bytes]:
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the records of one file; a damaged line or stream is an error that names file and line."""
-    decoder = msgspec.json.Decoder(kind)
-    number = 0
+    decoder, number = msgspec.json.Decoder(kind), 0
     try:
         with _open_read(path) as lines:
-            for number, line in enumerate(lines, start=1):
+            for line in lines:
+                number += 1
                 if line.strip():
                     yield decoder.decode(line)
     except FileNotFoundError as error:
         raise MissingError(f"no such file: {path}", mend="check the path") from error
-    except (msgspec.DecodeError, EOFError, OSError, *_stream_errors()) as error:
+    except _damage() as error:
         raise DataError(
             f"damaged JSON lines: {error}",
-            where=f"{path} line {number + isinstance(error, (EOFError, OSError))}",
+            where=f"{path} line {max(number, 1)}",
             mend="remove the file and run the command that made it again",
         ) from error
 
 
-def _stream_errors() -> tuple[type[Exception], ...]:
+def _damage() -> tuple[type[Exception], ...]:
+    """What the decoders raise on a damaged line or a cut or corrupt stream."""
     import zlib
 
     import zstandard
 
-    return (zlib.error, zstandard.ZstdError)
+    return (msgspec.DecodeError, UnicodeDecodeError, EOFError, OSError, zlib.error, zstandard.ZstdError)
 
 
 def write(path: Path, records: Iterable[Any]) -> int:
     """Write records to `path`, whole or not at all; returns how many."""
     encoder, count = msgspec.json.Encoder(), 0
-    with replacing(path) as temporary:
-        with _open_write(temporary, path.name) as out:
-            for record in records:
-                out.write(encoder.encode(record) + b"\n")
-                count += 1
+    with replacing(path) as temporary, _open_write(temporary, path.name) as out:
+        for record in records:
+            out.write(encoder.encode(record) + b"\n")
+            count += 1
     return count

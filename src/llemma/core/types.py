@@ -36,12 +36,17 @@ class Dropped(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A source's share of a mixture; `max_epochs` caps how often its tokens may be repeated."""
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source's share of a mixture.
+
+    `max_epochs` caps how often its tokens may be repeated, `max_fraction` its part of all tokens; what a cap leaves
+    over goes to the other sources by weight.
+    """
 
     source: str
     weight: float
     max_epochs: float = 4.0
+    max_fraction: float = 1.0
 
 
 class Mixture(msgspec.Struct, frozen=True):

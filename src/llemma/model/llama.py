@@ -77,7 +77,9 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
 class KVCache:
     """Keys and values of one layer for up to `capacity` positions, each (B, K, capacity, h)."""
 
-    def __init__(self, batch: int, config: LlamaConfig, capacity: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, batch: int, config: LlamaConfig, capacity: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
         shape = (batch, config.num_key_value_heads, capacity, config.head_dim)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
@@ -173,6 +175,15 @@ class Llama(nn.Module):
             self.lm_head.weight = self.model.embed_tokens.weight
         rope = rope_table(config.max_position_embeddings, config.head_dim, config.rope_theta)
         self.register_buffer("rope", rope, persistent=False)
+
+    def finish_loading(self) -> None:
+        """After weights were assigned to a model made on the meta device: tie what is tied, compute what is computed."""
+        if self.config.tie_word_embeddings:
+            self.lm_head.weight = self.model.embed_tokens.weight
+        c = self.config
+        self.rope = rope_table(c.max_position_embeddings, c.head_dim, c.rope_theta)
+        for weight in self.parameters():
+            weight.requires_grad_(True)
 
     def init_weights(self, seed: int) -> Llama:
         """Draw all weights anew from `seed`; returns the model itself."""

@@ -1,0 +1,158 @@
+"""Worked arithmetic word problems, made by a program and labelled so.
+
+A story is one quantity and one to three events that change it (someone finds some, gives some away, the lot
+doubles, is shared out). The question is written from the events, the solution from the same events as one equation a
+step. Everything follows from a seed: problem i of seed s is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from llemma.core.files import digest
+from llemma.core.types import Document, Dropped
+from llemma.corpus.source import Context, Unit
+
+VERSION = 1
+UNIT_SIZE = 5_000
+
+PEOPLE = (
+    "Ada", "Amir", "Anna", "Ben", "Carla", "Chen", "Dara", "David", "Elif", "Emma", "Felix", "Grace", "Hana", "Ivan",
+    "Jonas", "Kofi", "Lara", "Leo", "Maya", "Mina", "Nadia", "Noah", "Olga", "Omar", "Paul", "Priya", "Rosa", "Sam",
+    "Tara", "Tom", "Uma", "Viktor", "Wei", "Yara", "Zoe",
+)  # fmt: skip
+THINGS = (
+    "apples", "beads", "books", "buttons", "candles", "cards", "coins", "cookies", "eggs", "flowers", "keys", "lemons",
+    "marbles", "nuts", "oranges", "pears", "pencils", "pens", "plates", "plums", "ribbons", "seeds", "shells", "stamps",
+    "stickers", "stones", "tickets", "tiles",
+)  # fmt: skip
+BEGINNINGS = (
+    "{name} has {n} {things}.",
+    "{name} starts with {n} {things}.",
+    "There are {n} {things} in {name}'s bag.",
+    "{name} owns {n} {things}.",
+)
+QUESTIONS = (
+    "How many {things} does {name} have now?",
+    "How many {things} are there in the end?",
+    "How many {things} does {name} have at the end?",
+)
+GAINS = (
+    "{name} finds {k} more.",
+    "{name} buys {k} more.",
+    "A friend gives {name} {k} more.",
+    "Then {name} gets {k} more.",
+)
+LOSSES = (
+    "{name} gives away {k}.",
+    "{name} loses {k} of them.",
+    "{name} sells {k} of them.",
+    "Then {k} of them are used up.",
+)
+TIMES = ("{name} then makes the number {k} times as large.", "Now {name} gets {k} times as many.")
+SHARES = (
+    "{name} puts them into {k} equal bags and keeps one bag.",
+    "{name} shares them equally among {k} people and keeps one share.",
+)
+
+
+class Worked(msgspec.Struct, frozen=True):
+    """A problem with its worked solution; `level` is the number of steps (1 to 3)."""
+
+    id: str
+    problem: str
+    solution: str
+    answer: str
+    level: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One step: the sentence (a format string), its number, the sign in the equation and the new amount."""
+
+    sentence: str
+    k: int
+    sign: str
+    result: int
+
+
+def _gain(rng: random.Random, n: int) -> Event | None:
+    k = rng.randint(2, 12)
+    return Event(rng.choice(GAINS), k, "+", n + k) if n + k <= 60 else None
+
+
+def _lose(rng: random.Random, n: int) -> Event | None:
+    if n < 4:
+        return None
+    k = rng.randint(2, min(12, n - 1))
+    return Event(rng.choice(LOSSES), k, "-", n - k)
+
+
+def _times(rng: random.Random, n: int) -> Event | None:
+    k = rng.randint(2, 4)
+    return Event(rng.choice(TIMES), k, "*", n * k) if n <= 12 else None
+
+
+def _share(rng: random.Random, n: int) -> Event | None:
+    divisors = [k for k in range(2, 6) if n % k == 0 and n > k]
+    if not divisors:
+        return None
+    k = rng.choice(divisors)
+    return Event(rng.choice(SHARES), k, "/", n // k)
+
+
+EVENTS: tuple[Callable[[random.Random, int], Event | None], ...] = (_gain, _gain, _lose, _lose, _times, _share)
+
+
+def worked(seed: int, index: int) -> Worked:
+    """Problem number `index` of `seed`."""
+    rng = random.Random(f"{seed}/{index}")
+    name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(3, 20)
+    level = rng.choice((1, 1, 2, 2, 3))
+    sentences, steps = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)], []
+    while len(steps) < level:
+        event = rng.choice(EVENTS)(rng, n)
+        if event is not None:
+            sentences.append(event.sentence.format(name=name, k=event.k))
+            steps.append(f"{n} {event.sign} {event.k} = {event.result}.")
+            n = event.result
+    question = rng.choice(QUESTIONS).format(name=name, things=things)
+    return Worked(
+        id=f"synthetic-{seed}-{index}",
+        problem=" ".join([*sentences, question]),
+        solution=" ".join([*steps, f"The answer is {n}."]),
+        answer=str(n),
+        level=level,
+    )
+
+
+def as_text(item: Worked) -> str:
+    """The training text: the problem and its solution in the shape in which the evaluation asks."""
+    return f"Problem:\n{item.problem}\n\nSolution:\n{item.solution}"
+
+
+class Synthetic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`count` generated problems of `seed`, `per_document` to a document, as few-shot prompts show them."""
+
+    count: int
+    seed: int = 1
+    per_document: int = 4
+
+    def units(self, context: Context) -> list[Unit]:
+        """One unit for each `UNIT_SIZE` problems."""
+        starts = range(0, self.count, UNIT_SIZE)
+        return [
+            Unit(f"synthetic-{start}", str(start), digest(VERSION, self.count, self.seed, start)) for start in starts
+        ]
+
+    def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
+        """Documents of `per_document` problems each."""
+        first = int(unit.path)
+        for start in range(first, min(first + UNIT_SIZE, self.count), self.per_document):
+            stop = min(start + self.per_document, self.count)
+            items = [worked(self.seed, index) for index in range(start, stop)]
+            text = "\n\n".join(as_text(item) for item in items)
+            meta = {"synthetic": True, "generator": f"llemma arithmetic stories v{VERSION}", "problems": len(items)}
+            yield Document(f"synthetic/{self.seed}/{start}", text, source, meta)

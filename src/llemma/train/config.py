@@ -1,0 +1,64 @@
+"""Settings of the model and train rooms."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from llemma.core.recipe import Count
+from llemma.core.types import Part
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The shape of a model made from scratch; names as in Hugging Face's `config.json`."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    tie_word_embeddings: bool = True
+    rope_theta: float = 1_000_000.0
+    """Code Llama's RoPE base."""
+    max_position_embeddings: int = 2048
+    """The longest sequence the model is made for."""
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One training phase."""
+
+    mixture: list[Part]
+    """Subsets with weights and caps."""
+    tokens: Count
+    """Tokens to train on."""
+    context: int
+    """Tokens of one training window."""
+    batch: int
+    """Windows of one optimizer step."""
+    micro_batch: int = 0
+    """Windows computed at once; 0 means the whole batch."""
+    rope_theta: float | None = None
+    """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon` trains the layers' matrices with Muon and the rest with AdamW: fewer steps for small models."""
+    peak_lr: float = 1e-4
+    final_lr: float = 1 / 30
+    """Learning rate at the end of the cosine, as a share of the peak."""
+    warmup_steps: int = 500
+    beta1: float = 0.9
+    beta2: float = 0.95
+    weight_decay: float = 0.1
+    clip: float = 1.0
+    """Gradients are scaled down to this global norm."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Precision of the matrix products; weights and optimizer stay float32."""
+    seed: int = 0
+    log_every: int = 10
+    """Steps between two lines of metrics."""
+    checkpoint_every: int = 100
+    """Steps between two checkpoints; the last one is kept."""
+    validate_every: int = 0
+    """Steps between two looks at the validation stores; 0 means only at the end."""
+    validation_windows: int = 16
+    """Windows read from each validation store at each look."""
