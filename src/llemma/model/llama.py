@@ -74,6 +74,15 @@ def rotate(x: Tensor, rope: Tensor) -> Tensor:
     return x * cos + torch.cat([-second, first], dim=-1) * sin
 
 
+def causal_mask(start: int, length: int, device: torch.device) -> Tensor:
+    """(1, 1, length, start + length), True where query `start + i` may look: at all positions up to its own.
+
+    PyTorch's own `is_causal` would align the queries with the first keys instead of the last.
+    """
+    queries = torch.arange(start, start + length, device=device)
+    return (torch.arange(start + length, device=device)[None] <= queries[:, None])[None, None]
+
+
 class KVCache:
     """Keys and values of one layer for up to `capacity` positions, each (B, K, capacity, h)."""
 
@@ -213,6 +222,8 @@ class Llama(nn.Module):
         `caches`, one a layer, hold the keys and values of the `start` positions before.
         """
         rope = self.rope[:, start : start + ids.shape[1]] if positions is None else self.rope[:, positions].unsqueeze(2)
+        if mask is None and start:
+            mask = causal_mask(start, ids.shape[1], ids.device)
         x = self.model.embed_tokens(ids)
         for index, layer in enumerate(self.model.layers):
             x = layer(x, rope, mask, caches[index] if caches is not None else None, start)
