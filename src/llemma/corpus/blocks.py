@@ -1,0 +1,155 @@
+"""Our blocks of a datatrove pipeline: read a unit, apply the steps, stage what comes out.
+
+A task is a unit. What travels between the blocks is `Document | Dropped`, so that the ledger is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from datatrove.pipeline.base import PipelineStep
+from loguru import logger
+
+from llemma.core.files import digest, file_digest
+from llemma.core.registry import load_plugin
+from llemma.core.types import Document, Drop, Dropped, Problem
+from llemma.corpus import staging
+from llemma.corpus.check import open_source, open_steps
+from llemma.corpus.config import SourceConfig
+from llemma.corpus.decontaminate import Protected
+from llemma.corpus.source import Unit
+from llemma.corpus.words import word_hashes
+
+WORK_VERSION = 1
+"""Raise it whenever sources, steps or staging give another result for the same input."""
+
+# datatrove writes its log to standard error as well, where our progress stands, and tells nothing that ours does not.
+logger.disable("datatrove")
+
+Flow = Iterator[Document | Dropped]
+
+
+class Work(msgspec.Struct, frozen=True):
+    """All that decides what a unit gives: its content and what is done with it."""
+
+    source: str
+    config: SourceConfig
+    unit: Unit
+    limit: int | None = None
+    protection: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Names the work; a unit staged under this name is done."""
+        # The subset, splits and optionality do not change what is staged.
+        plain = msgspec.structs.replace(self.config, subset="", validation=None, test=None, optional=False)
+        # Where a unit lies does not matter, only what it holds.
+        unit = (self.unit.name, self.unit.digest)
+        return digest(WORK_VERSION, self.source, plain, unit, self.limit, self.protection, plugin_digests())
+
+
+def plugin_files() -> list[Path]:
+    """The recipe's plug-in files that are loaded in this process."""
+    loaded = [module for name, module in sys.modules.items() if name.startswith("llemma_plugin_")]
+    return sorted(Path(module.__file__) for module in loaded if module.__file__)
+
+
+def plugin_digests() -> list[str]:
+    """Content of the loaded plug-ins: a changed step is a changed work."""
+    return [file_digest(path) for path in plugin_files()]
+
+
+class Read(PipelineStep):  # type: ignore[misc]
+    """Documents of unit number `rank`."""
+
+    type, name = "Reader", "units"
+
+    def __init__(self, works: list[Work], plugins: list[Path]) -> None:
+        super().__init__()
+        self.works, self.plugins = works, plugins
+
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Flow:
+        """The documents, those outside of the source's sample dropped."""
+        for path in self.plugins:
+            if f"llemma_plugin_{path.stem}" not in sys.modules:  # a worker process starts without them
+                load_plugin(path)
+        work = self.works[rank]
+        source = open_source(work.config, f"corpus.sources.{work.source}")
+        for item in source.read(work.unit, work.source):
+            sampled = isinstance(item, Dropped) or work.config.keep == 1 or _lot(item.id) < work.config.keep
+            yield item if sampled else Dropped(item.id, item.source, "sample", "not in the sample")
+
+
+def _lot(id: str) -> float:
+    """A number in [0, 1) that depends on the id alone, and not as the split does."""
+    return (
+        int.from_bytes(
+            hashlib.blake2b(id.encode("utf-8", "surrogatepass"), digest_size=7, person=b"sample").digest(), "big"
+        )
+        / 2**56
+    )
+
+
+class Steps(PipelineStep):  # type: ignore[misc]
+    """The steps of the unit's source, in order."""
+
+    type, name = "Filter", "steps"
+
+    def __init__(self, works: list[Work]) -> None:
+        super().__init__()
+        self.works = works
+
+    def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
+        """Documents as the steps leave them, or what they drop with the step's name and reason."""
+        steps = open_steps(self.works[rank].config)
+        for item in data:
+            yield item if isinstance(item, Dropped) else _stepped(item, steps)
+
+
+def _stepped(document: Document, steps: Iterable[tuple[str, Any]]) -> Document | Dropped:
+    for name, step in steps:
+        result = step(document)
+        if isinstance(result, Drop):
+            return Dropped(document.id, document.source, name, result.reason)
+        document = result
+    return document
+
+
+class Stage(PipelineStep):  # type: ignore[misc]
+    """Drop contaminated documents, sign the others, and write the unit's folder."""
+
+    type, name = "Writer", "staging"
+
+    def __init__(self, works: list[Work], folder: Path, problems: bytes, ngram: int) -> None:
+        super().__init__()
+        self.works, self.folder, self.problems, self.ngram = works, folder, problems, ngram
+
+    def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
+        """Nothing goes further than here."""
+        work = self.works[rank]
+        protected = _protected(self.problems, self.ngram)
+        with staging.writing(self.folder / work.digest, work.source) as unit:
+            for item in data:
+                if isinstance(item, Dropped):
+                    unit.drop(item)
+                    continue
+                words = item.text.split()
+                hashes = word_hashes(words)
+                if reason := protected.reason(words, hashes):
+                    unit.drop(Dropped(item.id, item.source, "decontaminate", reason))
+                else:
+                    unit.add(item, hashes)
+                if work.limit is not None and unit.documents >= work.limit:
+                    break
+        yield from ()
+
+
+@lru_cache(maxsize=2)
+def _protected(problems: bytes, ngram: int) -> Protected:
+    return Protected(msgspec.json.decode(problems, type=list[Problem]), ngram)

@@ -1,0 +1,124 @@
+"""Turn the `corpus` section of a recipe into sources and steps, or say everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from llemma.core.errors import LlemmaError, RecipeError, suggest
+from llemma.core.registry import find
+from llemma.core.types import Document, Drop
+from llemma.corpus.config import CorpusConfig, SourceConfig
+from llemma.corpus.source import Source
+
+Step = Callable[[Document], Document | Drop]
+
+# Names become folder and file names; `dropped` is the ledger's.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+EXECUTORS = ("local",)
+
+
+def open_sources(config: CorpusConfig) -> dict[str, Source]:
+    """The sources by name, in the order of the recipe; raises one `RecipeError` with all problems of the section."""
+    problems = list(_limits(config))
+    opened: dict[str, Source] = {}
+    for name, source in config.sources.items():
+        path = f"corpus.sources.{name}"
+        problems += [*_source_limits(name, source, config), *_unknown_steps(source, path)]
+        found, wrong = _open(source, path)
+        problems += wrong
+        if found is not None:
+            opened[name] = found
+    if problems:
+        many = (
+            f"{len(problems)} problems in the corpus section:"
+            if len(problems) > 1
+            else "the corpus section is refused:"
+        )
+        raise RecipeError("\n  ".join([many, *problems]), where="corpus", mend="mend these keys in the recipe")
+    return opened
+
+
+def open_source(config: SourceConfig, path: str) -> Source:
+    """One source; `path` is its place in the recipe, for the message of the `RecipeError`."""
+    found, problems = _open(config, path)
+    if found is None:
+        raise RecipeError("\n  ".join(problems), where=path)
+    return found
+
+
+def open_steps(config: SourceConfig) -> list[tuple[str, Step]]:
+    """The steps of a source with their names."""
+    return [(name, find("step", name)) for name in config.steps]
+
+
+def _open(config: SourceConfig, path: str) -> tuple[Source | None, list[str]]:
+    try:
+        kind = find("source", config.kind)
+    except LlemmaError as error:
+        return None, [f"{path}.kind: {error.what}; {error.mend}"]
+    problems = list(_wrong_options(kind, config.options, f"{path}.options"))
+    if problems:
+        return None, problems
+    try:
+        return msgspec.convert(config.options, kind), []
+    except msgspec.ValidationError as error:
+        return None, [f"{path}.options: {error}"]
+
+
+def _wrong_options(kind: Any, options: dict[str, Any], path: str) -> Iterator[str]:
+    """Unknown, missing and mistyped options of a source's Struct, each with its key path."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for key, value in options.items():
+        if key not in fields:
+            yield f"{path}.{key}: unknown key; {suggest(key, fields) or 'known are ' + ', '.join(fields)}"
+            continue
+        try:
+            msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            yield f"{path}.{key}: {error}"
+    for key, field in fields.items():
+        if field.required and key not in options:
+            yield f"{path}.{key}: missing"
+
+
+def _unknown_steps(config: SourceConfig, path: str) -> Iterator[str]:
+    for number, name in enumerate(config.steps):
+        try:
+            find("step", name)
+        except LlemmaError as error:
+            yield f"{path}.steps[{number}]: {error.what}; {error.mend}"
+
+
+def _limits(config: CorpusConfig) -> Iterator[str]:
+    if not config.sources:
+        yield "corpus.sources: no source at all"
+    if not 0 < config.dedup_threshold <= 1:
+        yield f"corpus.dedup_threshold: must be above 0 and at most 1, not {config.dedup_threshold}"
+    for key in ("decontaminate_ngram", "shard_bytes", "workers"):
+        if getattr(config, key) < 1:
+            yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
+    if config.executor not in EXECUTORS:
+        yield f"corpus.executor: unknown executor '{config.executor}'; known are {', '.join(EXECUTORS)}"
+
+
+def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Iterator[str]:
+    path = f"corpus.sources.{name}"
+    if not _NAME.fullmatch(name):
+        yield f"{path}: a name may only have letters, digits, '.', '_' and '-'"
+    if not _NAME.fullmatch(source.subset) or source.subset == "dropped":
+        yield f"{path}.subset: '{source.subset}' cannot name a folder of the corpus"
+    if not 0 < source.keep <= 1:
+        yield f"{path}.keep: must be above 0 and at most 1, not {source.keep}"
+    validation, test = split_shares(source, config)
+    if min(validation, test) < 0 or validation + test >= 1:
+        yield f"{path}: validation {validation} and test {test} must not be negative and must leave a train split"
+
+
+def split_shares(source: SourceConfig, config: CorpusConfig) -> tuple[float, float]:
+    """The validation and the test share of a source."""
+    validation = config.validation if source.validation is None else source.validation
+    return validation, config.test if source.test is None else source.test

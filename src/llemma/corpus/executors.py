@@ -1,0 +1,133 @@
+"""datatrove executors by name. Each runs a pipeline over tasks, and tells when a task is over."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from datatrove.executor.local import LocalPipelineExecutor
+
+from llemma.core.errors import LlemmaError
+
+Done = Callable[[int, Exception | None], None]
+"""Called with a task's number and its error, if any, when the task is over."""
+
+
+def run(name: str, pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done) -> None:
+    """Run every task of a pipeline under the executor called `name`; `logs` is datatrove's logging folder."""
+    EXECUTORS[name](pipeline, tasks, workers, logs, done)
+
+
+def _local(pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done) -> None:
+    LocalExecutor(pipeline, tasks, min(workers, tasks), logs, done).run()
+
+
+EXECUTORS: dict[str, Callable[[list[Any], int, int, Path, Done], None]] = {"local": _local}
+
+
+class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
+    """datatrove's local executor with another pool of processes.
+
+    datatrove waits for ever on a worker that was killed, leaves the workers behind when it is killed itself, and stops
+    at the first task that fails. Here a dead worker is an error, workers end with their parent, and other tasks go on.
+    """
+
+    def __init__(self, pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done) -> None:
+        # Which units are done is known from the staged units, not from datatrove's marks, which are numbered.
+        self.pipeline: list[Any]
+        super().__init__(pipeline, tasks=tasks, workers=workers, logging_dir=str(logs), skip_completed=False)
+        self.done: Done | None = done
+
+    def run(self) -> None:
+        """Run all tasks; a task's own error goes to `done`, a dead worker is raised."""
+        done, self.done = self.done, None  # a function need not be able to travel to the workers
+        assert done is not None
+        with self.logging_dir.open("executor.json", "wt") as file:
+            json.dump({"tasks": self.tasks, "workers": self.workers, "pipeline": list(map(str, self.pipeline))}, file)
+        if self.workers <= 1:
+            for rank in range(self.tasks):
+                done(rank, _error(lambda rank=rank: self.task(rank)))  # type: ignore[misc]
+        else:
+            self._pool(done)
+
+    def task(self, rank: int) -> None:
+        """Run one task in this process."""
+        fresh, self.pipeline = self.pipeline, deepcopy(self.pipeline)  # blocks count their own statistics
+        try:
+            self._run_for_rank(rank, local_rank=rank)
+        finally:
+            self.pipeline = fresh
+
+    def _pool(self, done: Done) -> None:
+        context = multiprocessing.get_context("forkserver")
+        with _ended_with_us():
+            pool = ProcessPoolExecutor(self.workers, context, _start_worker, (self,))
+            futures: dict[Future[None], int] = {pool.submit(_task, rank): rank for rank in range(self.tasks)}
+            try:
+                for future in as_completed(futures):
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        raise _dead() from error
+                    done(futures[future], error if isinstance(error, Exception) else None)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _error(work: Callable[[], None]) -> Exception | None:
+    try:
+        work()
+    except Exception as error:
+        return error
+    return None
+
+
+def _dead() -> LlemmaError:
+    return LlemmaError(
+        "a worker process died: it was killed, most likely for want of memory",
+        where="corpus build",
+        mend="run the same command again with fewer --workers; finished units are kept",
+    )
+
+
+@contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """No worker outlives a block that fails; an interrupted unit leaves nothing behind but a temporary folder."""
+    before = set(multiprocessing.active_children())
+    try:
+        yield
+    except BaseException:
+        for worker in set(multiprocessing.active_children()) - before:
+            worker.terminate()
+        raise
+
+
+_executor: LocalExecutor | None = None
+
+
+def _start_worker(executor: LocalExecutor) -> None:
+    global _executor
+    _executor = executor
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _task(rank: int) -> None:
+    assert _executor is not None
+    _executor.task(rank)

@@ -1,0 +1,176 @@
+"""Units that have been read and filtered, waiting for the global pass: one folder each, whole or not there.
+
+`documents.bin` has the rows of the corpus, each compressed alone, so that one can be read without the others;
+`index.bin` has a fixed-size record for each; `dropped.jsonl` is the ledger; `unit.json` the counts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import xxhash
+import zstandard
+from numpy.typing import NDArray
+
+from llemma.core import jsonl
+from llemma.core.errors import DataError
+from llemma.core.files import read_json, replacing, write_json
+from llemma.core.types import Document, Dropped
+from llemma.corpus.dedup import BANDS, SIZE, sign
+from llemma.corpus.layout import Row
+from llemma.corpus.words import Hashes
+
+RECORD = np.dtype(
+    [
+        ("offset", "<u8"),  # of the compressed row in documents.bin
+        ("length", "<u4"),  # of the compressed row
+        ("bytes", "<u4"),  # of the text in UTF-8
+        ("id", "<u8"),  # hash of the document id
+        ("text", "<u8", (2,)),
+        ("bands", "<u8", (BANDS,)),
+        ("rows", "<u4", (SIZE,)),
+    ]
+)
+RESERVED = ("id", "source")
+
+
+class UnitRecord(msgspec.Struct, frozen=True):
+    """What a staged unit holds: documents, types of its meta values by key, drops by step and reason."""
+
+    source: str
+    documents: int
+    meta: dict[str, str]
+    dropped: dict[str, dict[str, int]]
+
+
+class UnitWriter:
+    """Writes one unit into an open folder."""
+
+    def __init__(self, folder: Path, source: str, stack: ExitStack) -> None:
+        self.source, self.documents, self.meta, self.dropped = source, 0, dict[str, str](), dict[str, dict[str, int]]()
+        self._rows = stack.enter_context(open(folder / "documents.bin", "wb"))
+        self._index = stack.enter_context(open(folder / "index.bin", "wb"))
+        self._ledger = stack.enter_context(open(folder / "dropped.jsonl", "wb"))
+        self._zip, self._encoder, self._offset = zstandard.ZstdCompressor(level=1), msgspec.json.Encoder(), 0
+
+    def add(self, document: Document, hashes: Hashes) -> None:
+        """Stage a document whose words have these hashes."""
+        facts = {key: self._plain(key, value) for key, value in document.meta.items() if key not in RESERVED}
+        row = Row(document.text, {"id": document.id, "source": document.source, **facts})
+        data = self._zip.compress(self._encoder.encode(row))
+        signature = sign(hashes)
+        record = np.zeros((), RECORD)
+        record["offset"], record["length"] = self._offset, len(data)
+        record["bytes"] = len(document.text.encode("utf-8", "surrogatepass"))
+        record["id"] = id_hash(document.id)
+        record["text"], record["bands"], record["rows"] = signature.text, signature.bands, signature.rows
+        self._rows.write(data)
+        self._index.write(record.tobytes())
+        self._offset += len(data)
+        self.documents += 1
+
+    def _plain(self, key: str, value: Any) -> Any:
+        """The value as it is written, its type noted: what is not plain becomes JSON text."""
+        kind, plain = _typed(value)
+        self.meta[key] = joined(self.meta.get(key, "null"), kind)
+        return plain
+
+    def drop(self, dropped: Dropped) -> None:
+        """Stage a line of the ledger."""
+        self._ledger.write(self._encoder.encode(dropped) + b"\n")
+        reasons = self.dropped.setdefault(dropped.step, {})
+        reason = category(dropped.reason)
+        reasons[reason] = reasons.get(reason, 0) + 1
+
+
+def category(reason: str) -> str:
+    """The part of a reason that is counted: what stands before the first `: `."""
+    return reason.partition(": ")[0]
+
+
+def id_hash(id: str) -> int:
+    """64 bits that name a document id; they also decide its split."""
+    return xxhash.xxh3_64_intdigest(id.encode("utf-8", "surrogatepass"))
+
+
+def _typed(value: Any) -> tuple[str, Any]:
+    if value is None or isinstance(value, bool | str | float):
+        return ("null" if value is None else type(value).__name__), value
+    if isinstance(value, int):
+        return ("int", value) if -(2**63) <= value < 2**63 else ("str", str(value))
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return "list", list(value)
+    return "str", msgspec.json.encode(value, order="deterministic").decode()
+
+
+def joined(left: str, right: str) -> str:
+    """The one type for values of two types: readers of a subset need every row's meta to have the same."""
+    if left == right or right == "null":
+        return left
+    if left == "null":
+        return right
+    return "float" if {left, right} == {"int", "float"} else "str"
+
+
+def as_type(value: Any, kind: str) -> Any:
+    """A meta value in the type of its key."""
+    if value is None or kind == "null":
+        return None
+    if kind == "float":
+        return float(value)
+    return value if kind != "str" or isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+@contextmanager
+def writing(folder: Path, source: str) -> Iterator[UnitWriter]:
+    """A writer for a unit's folder, which appears whole when the block ends well."""
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        with ExitStack() as stack:
+            writer = UnitWriter(temporary, source, stack)
+            yield writer
+        write_json(temporary / "unit.json", UnitRecord(source, writer.documents, writer.meta, writer.dropped))
+
+
+class Staged:
+    """A staged unit, read through memory maps."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = read_json(folder / "unit.json", UnitRecord)
+        self._zip, self._decoder = zstandard.ZstdDecompressor(), msgspec.json.Decoder(Row)
+
+    @functools.cached_property
+    def index(self) -> NDArray[np.void]:
+        """One `RECORD` a document."""
+        path = self.folder / "index.bin"
+        if path.stat().st_size != self.record.documents * RECORD.itemsize:
+            raise self._damaged("index.bin has not the size that unit.json tells")
+        return np.memmap(path, RECORD, "r") if self.record.documents else np.zeros(0, RECORD)
+
+    @functools.cached_property
+    def _rows(self) -> NDArray[np.uint8]:
+        return np.memmap(self.folder / "documents.bin", np.uint8, "r")
+
+    def row(self, number: int) -> Row:
+        """The row of one document."""
+        start, length = int(self.index["offset"][number]), int(self.index["length"][number])
+        try:
+            return self._decoder.decode(self._zip.decompress(self._rows[start : start + length].tobytes()))
+        except (zstandard.ZstdError, msgspec.DecodeError, ValueError) as error:
+            raise self._damaged(f"document {number} cannot be read: {error}") from error
+
+    def ledger(self) -> Iterator[Dropped]:
+        """What was dropped, in order."""
+        return jsonl.read(self.folder / "dropped.jsonl", Dropped)
+
+    def _damaged(self, what: str) -> DataError:
+        return DataError(
+            f"damaged staged unit: {what}", where=str(self.folder), mend="remove this folder and run the build again"
+        )
