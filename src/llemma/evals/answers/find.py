@@ -16,6 +16,8 @@ from itertools import islice
 
 import msgspec
 
+from llemma.evals.answers.normalise import canonical
+
 MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
 
@@ -39,9 +41,7 @@ _END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
 _MONEY = re.compile(r"\$-?[0-9][0-9,]*(?:\.[0-9]+)?(?=$|[.,;!?](?:\s|$)|\s[A-Za-z]{2})")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 # "the answer is correct" speaks about an answer and does not give one
-_OPINIONS = frozenset(
-    {"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown", "not"}
-)
+_OPINIONS = frozenset({"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown"})
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -103,8 +103,9 @@ def _first_sentence(line: str) -> str:
 
 def _outside_formula(before: str) -> bool:
     """Whether a full stop after `before` ends a sentence: neither inside `$...$` nor inside braces."""
-    plain = _MONEY.sub("", before.replace("\\$", ""))
-    return plain.count("$") % 2 == 0 and plain.count("{") <= plain.count("}")
+    plain = before.replace("\\$", "")
+    closed = plain.count("$") % 2 == 0 or _MONEY.sub("", plain).count("$") % 2 == 0
+    return closed and plain.count("{") <= plain.count("}")
 
 
 def _last_box(text: str) -> Found | None:
@@ -134,4 +135,4 @@ def _bare(text: str) -> Found | None:
     answer = text.strip()
     if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
         return None
-    return None if len(_WORD.findall(answer)) > 2 else Found(answer, "bare")
+    return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None

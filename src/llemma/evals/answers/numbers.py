@@ -43,6 +43,7 @@ _DEGREES = re.compile(r" ?(?:\^ ?\{? ?\\(?:circ|degree) ?\}?|\\degree|\\circ) ?(
 _FONT_WORDS = re.compile(
     r" ?\\(?:text|mathrm|textrm|textbf|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}(?: ?\^ ?\{? ?([23]) ?\}?)?"
 )
+_ASIDE = re.compile(r" ?\(([A-Za-z][A-Za-z ./-]{0,60})\)")
 _WORDS = re.compile(r"( ?)([A-Za-z]{2,}(?:[ /-][A-Za-z]+){0,6})(?: ?\^ ?\{? ?([23]) ?\}?)?")
 _MEASURES = {
     name: measure
@@ -70,8 +71,8 @@ _MEASURES = {
         "week": "week",
         "month": "month",
         "year": "yr year",
-        "am": "am",
-        "pm": "pm",
+        "am": "am a.m",
+        "pm": "pm p.m",
         "mile per hour": "mph mile/hour",
         "kilometre per hour": "km/h kph kmh",
         "degree": "degree deg",
@@ -164,6 +165,8 @@ def _unit(rest: str) -> str | None:
         return f"degree {degrees.group(1)}".strip()
     if font := _FONT_WORDS.fullmatch(rest):
         return _measure(font.group(1), font.group(2), alone=True)
+    if aside := _ASIDE.fullmatch(rest):
+        return _measure(aside.group(1), None, alone=True)
     if words := _WORDS.fullmatch(rest):
         return _measure(words.group(2), words.group(3), alone=words.group(1) == " ")
     return None
