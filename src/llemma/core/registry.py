@@ -41,8 +41,14 @@ _TABLES: dict[str, dict[str, Any]] = {
         "text-docs": "llemma.corpus.steps:text_docs",
     },
     "task": {},
-    "judge": {},
-    "backend": {},
+    "judge": {
+        "default": "llemma.evals.answers:DEFAULT",
+    },
+    "backend": {
+        "echo": "llemma.backends.echo:open_echo",
+        "replay": "llemma.backends.replay:open_replay",
+        "run": "llemma.backends.local:open_run",
+    },
     "tracker": {},
 }
 _entry_points_read = False

@@ -1,0 +1,138 @@
+"""Where the answer is in a completion, or that there is none.
+
+The last explicit statement wins ("Final Answer: …", "The answer is …", `#### n`), because an answer may be recited
+inside the reasoning before the final one; then the last `\\boxed{}`; then the whole text, when it is short enough to
+be an answer and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded:
+completions are untrusted
+and can be megabytes of anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import msgspec
+
+from llemma.evals.answers.normalise import canonical
+
+MAX_BARE = 80
+"""Characters of a text that may be an answer by itself."""
+
+MAX_ANSWER = 2_000
+"""Characters kept of an answer."""
+
+_TRIED = 20  # candidates looked at from the end: a degenerate text repeats its marker, or an unclosed box, endlessly
+_BRACES_TRIED = 10_000
+
+_NEXT_PROBLEM = re.compile(r"^[ \t]{0,8}(?:Problem|Question|Q):", re.MULTILINE)
+_MARKER = re.compile(
+    r"\banswer(?:[ \t](?:to|of|for)[ \t][^\n.:=]{0,80}?)?[ \t]{0,4}\*{0,2}"
+    r"(?:(?:is|are|was|equals)(?![A-Za-z])|[:=])[ \t]{0,4}:?"
+    r"|(?<!\S)####(?!\#)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]{0,8}")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
+# $18 is money and opens no formula: a number, then the end of a sentence or a plain word
+_MONEY = re.compile(r"\$-?[0-9][0-9,]*(?:\.[0-9]+)?(?=$|[.,;!?](?:\s|$)|\s[A-Za-z]{2})")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+# "the answer is correct" speaks about an answer and does not give one
+_OPINIONS = frozenset({"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown"})
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An answer as it stands in the text, and by which rule it was found."""
+
+    answer: str
+    rule: str
+
+
+def find(text: str) -> Found | None:
+    """The answer that `text` (a completion, or a bare answer) ends in, or None."""
+    text = before_next_problem(text)
+    return _stated(text) or _last_box(text) or _bare(text)
+
+
+def before_next_problem(text: str) -> str:
+    """`text` up to a following "Problem:", "Question:" or "Q:" line: a base model runs on into problems of its own."""
+    content = len(text) - len(text.lstrip())
+    for match in islice(_NEXT_PROBLEM.finditer(text), 2):
+        if match.start() > content:
+            return text[: match.start()]
+    return text
+
+
+def _stated(text: str) -> Found | None:
+    for match in _last(_MARKER.finditer(text)):
+        answer = _after(text, match.end())
+        if answer and not _opinion(answer):
+            return Found(answer, "####" if match.group().endswith("#") else "answer is")
+    return None
+
+
+def _last(matches: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
+    return reversed(deque(matches, maxlen=_TRIED))
+
+
+def _opinion(answer: str) -> bool:
+    word = re.match(r"[A-Za-z]{1,20}", answer)
+    return word is not None and word.group().lower() in _OPINIONS
+
+
+def _after(text: str, start: int) -> str:
+    """What a marker introduces: a box, or the rest of the sentence on the first line that is not blank."""
+    window = text[start : start + MAX_ANSWER]
+    skipped = len(window) - len(window.lstrip("* \t\r\n"))
+    line = window[skipped:].partition("\n")[0]
+    box = _BOX.search(line)
+    inside = _box_at(text, start + skipped + box.end()) if box else None
+    return inside or _first_sentence(line).strip(" \t\r*")
+
+
+def _first_sentence(line: str) -> str:
+    for end in _END.finditer(line):
+        before = line[: end.start()]
+        if before.strip() and _outside_formula(before):
+            return before
+    return line
+
+
+def _outside_formula(before: str) -> bool:
+    """Whether a full stop after `before` ends a sentence: neither inside `$...$` nor inside braces."""
+    plain = before.replace("\\$", "")
+    closed = plain.count("$") % 2 == 0 or _MONEY.sub("", plain).count("$") % 2 == 0
+    return closed and plain.count("{") <= plain.count("}")
+
+
+def _last_box(text: str) -> Found | None:
+    for match in _last(_BOX.finditer(text)):
+        inside = _box_at(text, match.end())
+        if inside:
+            return Found(inside, "\\boxed")
+    return None
+
+
+def _box_at(text: str, start: int) -> str | None:
+    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word (`\\boxed
+    5`).
+    """
+    if text[start : start + 1] != "{":
+        words = text[start : start + MAX_BARE].split(maxsplit=1)
+        return words[0].strip("$.,") if words else None
+    depth = 0
+    for match in islice(_BRACE.finditer(text, start), _BRACES_TRIED):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth == 0 and match.group() == "}":
+            return text[start + 1 : match.start()].strip()[:MAX_ANSWER]
+    return None
+
+
+def _bare(text: str) -> Found | None:
+    answer = text.strip()
+    if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
+        return None
+    return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None

@@ -1,0 +1,103 @@
+"""One canonical form for each answer, so that comparing and voting are comparisons of strings.
+
+Conventions, each of which a reader may disagree with:
+
+- Numbers are exact rationals: `1,200`, `1200.0`, `1.2e3`, `\\frac{2400}{2}` and `$1,200` are one number. `0.33` is
+  not 1/3.
+- A currency sign, a percent sign and trailing unit words are units; 50% is 50 of something, never 0.5.
+  The unit is no part of the canonical form; `equivalent` refuses two answers in different measures (`3 hours`, `3
+  minutes`).
+- A comma between groups of three digits separates thousands (`1,234`); any other comma separates items.
+- `n\\frac{a}{b}` and `n a/b` with a/b below 1 are mixed numbers.
+- `x = 5` is the number 5. Any other answer is compared as text: TeX spacing, font commands, outer `$`, `\\boxed`,
+  `\\text` and a final full stop do not count; letter case counts in formulas and not in words; `(A)` is the choice A.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from llemma.evals.answers.numbers import plain, read_number
+
+MAX_TEXT = 2_000
+"""Characters of an answer that is normalised; a longer one is compared as it stands."""
+
+_WRAPPING = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'))
+_WRAPPING_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathbf|mathrm|mbox|displaystyle) ?(?=\{)")
+_FONT = re.compile(r"\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox|operatorname) ?\{([^{}]*)\}")
+_FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ apples`
+_WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
+_CHOICE = re.compile(r"\(([A-Za-z])\)")
+_SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
+
+
+class Canonical(msgspec.Struct, frozen=True):
+    """The comparable form of an answer: `form` is all that a vote compares; `unit` may be empty."""
+
+    form: str
+    number: bool = False
+    unit: str = ""
+
+
+def canonical(answer: str) -> Canonical:
+    """The canonical form of an answer. Never raises; time is linear in the length of `answer`."""
+    if len(answer) > MAX_TEXT:
+        return Canonical(answer.strip())
+    text = plain(unwrap(answer))
+    quantity = read_number(text)
+    if quantity is not None:
+        return Canonical(str(quantity.value), True, quantity.unit)
+    return Canonical(_text_form(text))
+
+
+def unwrap(text: str) -> str:
+    """`text` without what merely surrounds it: blanks, `$`, `\\(`, `\\boxed{}`, emphasis, quotes, a final full stop."""
+    for _ in range(8):  # one layer a turn; deeper wrapping is no answer
+        before, text = text, text.strip()
+        text = text[:-1].rstrip() if text.endswith((".", ",", ";")) else text
+        for left, right in _WRAPPING:
+            text = _between(text, left, right)
+        command = _WRAPPING_COMMAND.match(text)
+        inside = inside_braces(text[command.end() if command else 0 :])
+        text = text if inside is None else inside
+        if text == before:
+            break
+    formula = _FORMULA_AND_UNIT.fullmatch(text)
+    return formula.group(1) + formula.group(2) if formula else text
+
+
+def _between(text: str, left: str, right: str) -> str:
+    if len(text) <= len(left) + len(right) or not (text.startswith(left) and text.endswith(right)):
+        return text
+    inside = text[len(left) : -len(right)]
+    bare = inside.replace("\\$", "")
+    # `$3$ and $4$` is two formulas, `$5\$` ends in an escaped sign
+    return text if inside.endswith("\\") or left in bare or right in bare else inside
+
+
+def inside_braces(text: str) -> str | None:
+    """What is inside when one pair of braces holds all of `text`, else None."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    depth = 0
+    for brace in re.finditer(r"\\.|[{}]", text, re.DOTALL):
+        depth += {"{": 1, "}": -1}.get(brace.group(), 0)
+        if depth == 0:
+            return text[1:-1] if brace.end() == len(text) else None
+    return None
+
+
+def _text_form(text: str) -> str:
+    text = unwrap(_FONT.sub(r" \1 ", text))
+    if _WORDS.fullmatch(text):
+        return " ".join(text.casefold().split())
+    for pattern, standard in _SYNONYMS:
+        text = re.sub(pattern, standard, text)
+    text = re.sub(r"\\frac ?([0-9]) ?([0-9])", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"\\sqrt ?([0-9A-Za-z])(?![0-9A-Za-z])", r"\\sqrt{\1}", text)
+    text = re.sub(r"([\^_]) ?\{ ?([0-9A-Za-z]) ?\}", r"\1\2", text)
+    text = _CHOICE.sub(r"\1", text) if _CHOICE.fullmatch(text) else text
+    # a blank between two letters or digits keeps them apart: `1 2` is not 12
+    return re.sub(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])", "", re.sub(r" {2,}", " ", text)).strip()
