@@ -30,7 +30,9 @@ def write_run(folder: Path, problems: int = 24, seed: int = 1) -> Path:
     """Write a finished run with `problems` problems into `folder` and return it."""
     rng = random.Random(seed)
     write_json(folder / "run.json", record("reproduce"))
-    (folder / "recipe.toml").write_text('name = "mini"\nseed = 1\n\n[model]\nlayers = 4\nwidth = 256\n', encoding="utf-8")
+    (folder / "recipe.toml").write_text(
+        'name = "mini"\nseed = 1\n\n[model]\nlayers = 4\nwidth = 256\n', encoding="utf-8"
+    )
     write_corpus(folder, rng)
     for name, start in (("base", 5.2), ("math", 3.1)):
         write_training(folder / name, start, rng)
@@ -59,13 +61,21 @@ def write_corpus(folder: Path, rng: random.Random) -> None:
     stats: dict[str, Any] = {"subsets": {}, "sources": {}, "skipped": {}, "built": "an extra key"}
     for number, subset in enumerate(SUBSETS):
         sizes = {"train": 1800, "validation": 60, "test": 62}
-        stats["subsets"][subset] = {s: {"documents": n >> number, "bytes": (n >> number) * 4100} for s, n in sizes.items()}
+        stats["subsets"][subset] = {
+            s: {"documents": n >> number, "bytes": (n >> number) * 4100} for s, n in sizes.items()
+        }
         for split, n in sizes.items():
-            store = {"tokens": (n >> number) * 1300, "documents": n >> number, "vocab_size": 4096, "tokenizer_digest": "ab"}
+            store = {
+                "tokens": (n >> number) * 1300,
+                "documents": n >> number,
+                "vocab_size": 4096,
+                "tokenizer_digest": "ab",
+            }
             write_json(folder / "tokens" / subset / split / "store.json", store)
     for name, subset_number in sources.items():
         rows = [
-            Dropped(f"{name}/{i:05d}" if i else HOSTILE[4], name, *rng.choice(REASONS)) for i in range(rng.randrange(30, 300))
+            Dropped(f"{name}/{i:05d}" if i else HOSTILE[4], name, *rng.choice(REASONS))
+            for i in range(rng.randrange(30, 300))
         ]
         jsonl.write(folder / "corpus" / "dropped" / f"source-{subset_number}-{len(name)}.jsonl.zst", rows)
         dropped: dict[str, dict[str, int]] = {}
@@ -74,7 +84,10 @@ def write_corpus(folder: Path, rng: random.Random) -> None:
         read = 1900 + len(rows)
         facts = {"subset": SUBSETS[subset_number], "read": read, "kept": 1900, "bytes": 7_800_000, "dropped": dropped}
         stats["sources"][name] = facts
-    stats["skipped"] = {"arxiv": "no archive given; download one and name it with --set corpus.arxiv.path=DIR", "rocq": HOSTILE[1]}
+    stats["skipped"] = {
+        "arxiv": "no archive given; download one and name it with --set corpus.arxiv.path=DIR",
+        "rocq": HOSTILE[1],
+    }
     write_json(folder / "corpus" / "stats.json", stats)
 
 
@@ -95,16 +108,28 @@ def write_training(folder: Path, start: float, rng: random.Random) -> None:
     for step in range(10, steps + 1, 10):
         loss = 1.9 + (start - 1.9) * math.exp(-step / 130) + rng.gauss(0, 0.04)
         rows.append(
-            {"step": step, "tokens": step * size, "loss": loss, "lr": 1e-3, "grad_norm": 0.9, "tokens_per_second": 15000.0}
+            {
+                "step": step,
+                "tokens": step * size,
+                "loss": loss,
+                "lr": 1e-3,
+                "grad_norm": 0.9,
+                "tokens_per_second": 15000.0,
+            }
         )
         if step % 50 == 0:
-            rows.append({"step": step, "validation": {s: loss / 1.6 + i / 8 for i, s in enumerate((*SUBSETS, "mathematics"))}})
+            rows.append(
+                {"step": step, "validation": {s: loss / 1.6 + i / 8 for i, s in enumerate((*SUBSETS, "mathematics"))}}
+            )
     with open(mkdir(folder) / "metrics.jsonl", "w", encoding="utf-8") as out:
         import json
 
         out.writelines(json.dumps(row) + "\n" for row in rows)
         out.write('{"step": 410, "tok')  # a running job's last line
-    shares = [{"source": s, "weight": w, "tokens": int(w * steps * size), "epochs": 3 * w} for s, w in zip(SUBSETS, W, strict=True)]
+    shares = [
+        {"source": s, "weight": w, "tokens": int(w * steps * size), "epochs": 3 * w}
+        for s, w in zip(SUBSETS, W, strict=True)
+    ]
     plan = {"parameters": 4_200_000, "tokens": steps * size, "steps": steps, "flops": 4.1e13, "mixture": shares}
     write_json(folder / "plan.json", plan)
     write_json(folder / "run.json", record("train"))
@@ -152,25 +177,42 @@ def write_evaluation(folder: Path, problems: list[Problem], skill: float, rng: r
     jsonl.write(folder / "problems.jsonl.zst", problems)
     jsonl.write(folder / "completions.jsonl.zst", completions)
     jsonl.write(folder / "verdicts.jsonl.zst", verdicts)
-    write_json(folder / "results.json", {"results": {}, "llemma": {"scores": scores(verdicts, len(problems), skill, votes)}})
+    write_json(
+        folder / "results.json", {"results": {}, "llemma": {"scores": scores(verdicts, len(problems), skill, votes)}}
+    )
 
 
-def answer(problem: Problem, reading: str, sample: int, talent: float, rng: random.Random) -> tuple[dict[str, Any], Verdict]:
+def answer(
+    problem: Problem, reading: str, sample: int, talent: float, rng: random.Random
+) -> tuple[dict[str, Any], Verdict]:
     request = f"{problem.id}#{reading}"
     draw = rng.random()
     gold = problem.answer
     guess = str(int(gold) + rng.choice((-10, -1, 1, 2, 10)))
-    text = "First we write $x = {0}$, so that \\[ \\sqrt{{x^2}} = \\left|x\\right| = {0}. \\] Final Answer: The final answer is ${0}$."
-    completion = {"request": request, "sample": sample, "finish": "stop", "tokens": rng.randrange(20, 300), "seconds": 0.1}
+    text = (
+        "First we write $x = {0}$, so that \\[ \\sqrt{{x^2}} = \\left|x\\right| = {0}. \\] "
+        "Final Answer: The final answer is ${0}$."
+    )
+    completion = {
+        "request": request,
+        "sample": sample,
+        "finish": "stop",
+        "tokens": rng.randrange(20, 300),
+        "seconds": 0.1,
+    }
     if draw < talent:
-        return completion | {"text": text.format(gold)}, Verdict(request, sample, "right", gold, gold, "equal as integers")
+        return completion | {"text": text.format(gold)}, Verdict(
+            request, sample, "right", gold, gold, "equal as integers"
+        )
     if draw < talent + 0.08:
         why = "no final answer sentence"
         return completion | {"text": "Let us see. " * 9}, Verdict(request, sample, "no_answer", None, gold, why)
     if draw < talent + 0.14:
         cut = completion | {"text": "We add and add and " * 12, "finish": "length"}
         return cut, Verdict(request, sample, "cut_off", None, gold, "ended at the length limit")
-    return completion | {"text": text.format(guess)}, Verdict(request, sample, "wrong", guess, gold, f"{guess} differs from {gold}")
+    return completion | {"text": text.format(guess)}, Verdict(
+        request, sample, "wrong", guess, gold, f"{guess} differs from {gold}"
+    )
 
 
 def scores(verdicts: list[Verdict], n: int, skill: float, votes: int) -> list[Score]:
@@ -178,9 +220,18 @@ def scores(verdicts: list[Verdict], n: int, skill: float, votes: int) -> list[Sc
     share = greedy["right"] / n
     made = [Score("generated-math", "greedy", share, *wilson(share, n), n, dict(greedy))]
     voted = min(1.0, share + 0.06)
-    made.append(Score("generated-math", f"maj@{votes}", voted, *wilson(voted, n), n, {"right": int(voted * n), "wrong": n - int(voted * n)}))
+    made.append(
+        Score(
+            "generated-math",
+            f"maj@{votes}",
+            voted,
+            *wilson(voted, n),
+            n,
+            {"right": int(voted * n), "wrong": n - int(voted * n)},
+        )
+    )
     for number, subset in enumerate((*SUBSETS, "mathematics")):
-        bits = 2.9 - 2 * skill + number / 8
+        bits = 2.9 - 2 * skill + (number / 8 if subset in SUBSETS else 0.11)
         made.append(Score(subset, "bits_per_byte", bits, bits - 0.03, bits + 0.03, 62))
     return made
 

@@ -1,12 +1,11 @@
 """The sample explorer's data: every problem with what each model answered, cut into script files of 500 problems.
 
-A page opened by double click may load scripts but not `fetch`, so data travel as assignments to `window.llemma`. The index
-(one light row a problem) is loaded with the page, a chunk when one of its problems is opened or searched through.
+A page opened by double click may load scripts but not `fetch`, so data travel as assignments to `window.llemma`. The
+index (one light row a problem) is loaded with the page, a chunk when one of its problems is opened or searched through.
 """
 
 from __future__ import annotations
 
-import os.path
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -124,7 +123,12 @@ def write(evaluations: Sequence[read.Evaluation], folder: Path) -> int:
         problems = {**model.problems, **problems}
     ordered = list(problems.values())
     for number in range(0, len(ordered), CHUNK):
-        _script(folder, f"{number // CHUNK:03d}", f"chunks[{number // CHUNK}]", _chunk(ordered[number : number + CHUNK], models))
+        _script(
+            folder,
+            f"{number // CHUNK:03d}",
+            f"chunks[{number // CHUNK}]",
+            _chunk(ordered[number : number + CHUNK], models),
+        )
     _script(folder, "index", "index", _index(ordered, models))
     return len(ordered)
 
@@ -135,7 +139,7 @@ def _script(folder: Path, name: str, target: str, value: Any) -> None:
 
 
 def script_json(value: Any) -> bytes:
-    """JSON that is safe inside a script, wherever the script stands: no tag, comment or line separator can appear in it."""
+    """JSON that is safe wherever a script stands: no tag, comment or line separator can appear in it."""
     encoded = msgspec.json.encode(value)
     for raw in ("<", ">", "&", "\u2028", "\u2029"):
         encoded = encoded.replace(raw.encode(), f"\\u{ord(raw):04x}".encode())
@@ -158,7 +162,14 @@ def _beginnings(problems: Sequence[Problem], prompts: Sequence[str]) -> dict[str
     by_task: dict[str, list[str]] = defaultdict(list)
     for problem, prompt in zip(problems, prompts, strict=True):
         by_task[problem.task].append(prompt)
-    return {task: os.path.commonprefix(texts) if len(texts) > 1 else "" for task, texts in by_task.items()}
+    return {task: shared_beginning(texts) if len(texts) > 1 else "" for task, texts in by_task.items()}
+
+
+def shared_beginning(texts: Sequence[str]) -> str:
+    """The longest text that all of `texts` begin with."""
+    first, last = min(texts), max(texts)  # whatever these two share, all between them share
+    differs = (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
+    return first[: next(differs, len(first))]
 
 
 def _item(problem: Problem, prompt: tuple[int, str], models: Sequence[Judged]) -> Item:
@@ -183,7 +194,9 @@ def _text(value: Any) -> str:
 
 def side(problem: str, model: Judged) -> Side:
     """The greedy completion and the votes of one model on one problem."""
-    greedy = [_sample(completion, "greedy", problem, model) for completion in model.completions.get((problem, "greedy"), [])]
+    greedy = [
+        _sample(completion, "greedy", problem, model) for completion in model.completions.get((problem, "greedy"), [])
+    ]
     sampled = sorted(model.completions.get((problem, "maj"), []), key=lambda completion: completion.sample)
     votes = count_votes([_sample(completion, "maj", problem, model) for completion in sampled])
     return Side(greedy[0] if greedy else None, votes, _share(votes))

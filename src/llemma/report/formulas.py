@@ -1,7 +1,7 @@
 """TeX formulas as MathML, for text that a model or the web wrote.
 
-A formula leaves here as a tree of allowed elements and plain text, never as markup: the page builds its nodes one by one,
-so no text can become an element. Whatever cannot be read stays as its source.
+A formula leaves here as a tree of allowed elements and plain text, never as markup: the page builds its nodes one by
+one, so no text can become an element. Whatever cannot be read stays as its source.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ MAX_TEXT = 100_000  # characters of one text that are looked through for formula
 MAX_PIECES = 400  # formulas of one text
 
 TAGS = frozenset(
-    "math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts mprescripts "
-    "none mtable mtr mtd mpadded mphantom mstyle menclose merror".split()
+    """
+    math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
+    mprescripts none mtable mtr mtd mpadded mphantom mstyle menclose merror
+    """.split()
 )
 _ATTRIBUTES = {
     "display": re.compile(r"block|inline"),
@@ -50,7 +52,7 @@ _ATTRIBUTES = {
 
 # Pandoc's rule for single dollars: no blank inside next to them and no digit after, so that prices stay prices. Every
 # alternative is bounded and starts differently, so the search cannot run away.
-_BODY = r"(?:[^$\\]|\\[\s\S]){1,%d}?" % MAX_FORMULA
+_BODY = rf"(?:[^$\\]|\\[\s\S]){{1,{MAX_FORMULA}}}?"
 _FORMULA = re.compile(
     rf"\$\$(?P<shown>{_BODY})\$\$"
     rf"|(?<![\\$])\$(?![\s$])(?P<inline>{_BODY})(?<![\s\\])\$(?![\d$])"
@@ -68,7 +70,10 @@ def pieces(text: str) -> list[Piece]:
         tree = mathml(source)
         if tree is None:
             continue
-        found += [visible(text[end : match.start()]), [int(match.lastgroup in ("shown", "bracket")), tree, visible(match.group())]]
+        found += [
+            visible(text[end : match.start()]),
+            [int(match.lastgroup in ("shown", "bracket")), tree, visible(match.group())],
+        ]
         end = match.end()
         if len(found) >= 2 * MAX_PIECES:
             break

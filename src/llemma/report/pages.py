@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_environment
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from llemma.core.console import count, duration
@@ -60,9 +60,13 @@ def build(runs: Sequence[Path], out: Path) -> Path:
 def _check_target(out: Path) -> None:
     """A report replaces its folder as a whole, so the folder must be new, empty, or a report."""
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise UsageError("the folder holds files that are no report", where=str(out), mend="name a new folder with --out")
+        raise UsageError(
+            "the folder holds files that are no report", where=str(out), mend="name a new folder with --out"
+        )
     if out.exists() and not out.is_dir():
-        raise UsageError("a file stands where the report should go", where=str(out), mend="name a new folder with --out")
+        raise UsageError(
+            "a file stands where the report should go", where=str(out), mend="name a new folder with --out"
+        )
 
 
 def _folders(names: Sequence[str]) -> list[str]:
@@ -177,12 +181,17 @@ def environment() -> Environment:
         "when": when,
         "model_label": read.label,
     }
-    made.globals |= {"bars": bars.bars, "strip": bars.strip, "lasted": lasted, "WIDTH": bars.WIDTH, "EXAMPLES": EXAMPLES}
+    made.globals |= {
+        "bars": bars.bars,
+        "strip": bars.strip,
+        "lasted": lasted,
+        "WIDTH": bars.WIDTH,
+        "EXAMPLES": EXAMPLES,
+    }
     return made
 
 
-@pass_environment
-def _show(_: Environment, value: Any) -> Any:
+def _show(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
 

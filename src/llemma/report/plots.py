@@ -1,4 +1,4 @@
-"""Training curves as SVG that belongs to the page: no fonts, no style attributes, colours that follow light and dark."""
+"""Training curves as SVG that belongs to the page: no fonts, no style attributes, colours of light and dark."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _SERIES = [f"#0001{number:02x}" for number in range(SERIES)]
 _COLOURS = {_INK: "currentColor", _MUTED: "var(--muted)", _RULE: "var(--rule)"}
 _COLOURS |= {colour: f"var(--s{number})" for number, colour in enumerate(_SERIES)}
 _KEPT = frozenset(
-    "fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin "
-    "stroke-miterlimit opacity text-anchor".split()
+    """
+    fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap
+    stroke-linejoin stroke-miterlimit opacity text-anchor
+    """.split()
 )
 _SIZE = re.compile(r"([\d.]+)px")
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -63,7 +65,8 @@ def curves(trainings: Sequence[read.Training]) -> Curves:
         joints.append((end, read.label(training.name)))
     order = sorted(subsets, key=lambda name: (name == "mathematics", name))
     validation = [
-        Curve(name, [x for x, _ in subsets[name]], [y for _, y in subsets[name]], i % SERIES) for i, name in enumerate(order)
+        Curve(name, [x for x, _ in subsets[name]], [y for _, y in subsets[name]], i % SERIES)
+        for i, name in enumerate(order)
     ]
     return Curves([curve for curve in loss if curve.x], validation, joints)
 
@@ -99,10 +102,14 @@ def training_loss(data: Curves) -> str:
 
 def validation_loss(data: Curves) -> str:
     """Validation bits per byte by subset, as an `<svg>` element; empty where there is nothing to draw."""
-    return _figure(data.validation, data.joints, "bits", "Validation bits per byte by subset over tokens trained", marks=True)
+    return _figure(
+        data.validation, data.joints, "bits", "Validation bits per byte by subset over tokens trained", marks=True
+    )
 
 
-def _figure(lines: Sequence[Curve], joints: Sequence[tuple[float, str]], salt: str, title: str, marks: bool = False) -> str:
+def _figure(
+    lines: Sequence[Curve], joints: Sequence[tuple[float, str]], salt: str, title: str, marks: bool = False
+) -> str:
     if not lines:
         return ""
     import matplotlib
@@ -111,7 +118,9 @@ def _figure(lines: Sequence[Curve], joints: Sequence[tuple[float, str]], salt: s
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's own settings must not change the page
-        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8.5, "text.parse_math": False})
+        matplotlib.rcParams.update(
+            {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8.5, "text.parse_math": False}
+        )
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=100)
         axes = figure.add_axes((0.075, 0.12, 0.70 if marks else 0.90, 0.78))
         for line in lines:
@@ -120,7 +129,7 @@ def _figure(lines: Sequence[Curve], joints: Sequence[tuple[float, str]], salt: s
         if marks:
             _name_ends(axes, lines)
         buffer = io.BytesIO()
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call,unused-ignore]
     return page_svg(buffer.getvalue(), title, salt)
 
 
@@ -171,7 +180,9 @@ def _name_ends(axes: Any, lines: Sequence[Curve]) -> None:
     for place, (_, number) in zip(places, ends, strict=True):
         line = lines[number]
         colour = _SERIES[line.colour % SERIES]
-        axes.text(right * 1.015, place - over, _label(line.name), color=colour, va="center", clip_on=False, parse_math=False)
+        axes.text(
+            right * 1.015, place - over, _label(line.name), color=colour, va="center", clip_on=False, parse_math=False
+        )
 
 
 def _label(name: str) -> str:
@@ -179,7 +190,7 @@ def _label(name: str) -> str:
 
 
 def page_svg(drawing: bytes, title: str, prefix: str) -> str:
-    """A matplotlib drawing as an inline element: style attributes become plain ones, so that a strict page shows them."""
+    """A matplotlib drawing as an inline element: style attributes become plain ones, as a strict page needs."""
     root = etree.fromstring(drawing, etree.XMLParser(resolve_entities=False, no_network=True))
     etree.strip_elements(root, f"{_SVG}metadata", f"{_SVG}style", with_tail=False)
     etree.strip_tags(root, etree.Comment)
@@ -190,7 +201,7 @@ def page_svg(drawing: bytes, title: str, prefix: str) -> str:
     root.set("role", "img")
     root.set("aria-label", title)
     etree.cleanup_namespaces(root)
-    return etree.tostring(root, encoding="unicode", with_tail=False)
+    return str(etree.tostring(root, encoding="unicode", with_tail=False))
 
 
 def _plain(element: Any, prefix: str) -> None:

@@ -89,7 +89,9 @@ class BeforeAfter(msgspec.Struct, frozen=True):
         cells = [row.task, row.label + (" (lower is better)" if row.better == "lower" else "")]
         cells += [number(score.value, row.is_share) if score else "-" for score in row.scores]
         if self.compares:
-            cells += [signed(row.change.value, row.is_share), span(row.change, row.is_share)] if row.change else ["-", "-"]
+            cells += (
+                [signed(row.change.value, row.is_share), span(row.change, row.is_share)] if row.change else ["-", "-"]
+            )
         return [*cells, str(max((score.n for score in row.scores if score), default=0))]
 
 
@@ -130,14 +132,16 @@ def _row(key: tuple[str, str], scores: list[Score | None], outcomes: list[dict[s
     )
     if pairs.total() != before.n or before.n != after.n:  # not the same problems: nothing to pair
         return Row(task, metric, better, scores, difference(before, after))
-    change = difference(before, after, phi(pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False]))
+    change = difference(
+        before, after, phi(pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
+    )
     return Row(task, metric, better, scores, change, gained=pairs[False, True], lost=pairs[True, False])
 
 
 def greedy_outcomes(evaluation: read.Evaluation) -> dict[str, tuple[str, str]]:
     """Problem id -> (task, outcome) of its greedy completion; the task is empty where the problem is not on disk."""
     tasks = {problem.id: problem.task for problem in read.problems(evaluation)}
-    outcomes = {}
+    outcomes: dict[str, tuple[str, str]] = {}
     for verdict in read.verdicts(evaluation):
         problem, reading = read.request_parts(verdict.problem)
         if reading == "greedy":
@@ -148,9 +152,9 @@ def greedy_outcomes(evaluation: read.Evaluation) -> dict[str, tuple[str, str]]:
 def difference(before: Score, after: Score, correlation: float | None = None) -> Change:
     """After minus before with a 95 % interval made from the two intervals ("square and add").
 
-    Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10, for paired proportions; Zou and Donner 2008, Statistics in
-    Medicine 27:1693-1702, for any two estimates. Without `correlation` the estimates are taken as independent, which for two
-    models on the same items gives too wide an interval rather than too narrow a one.
+    Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10, for paired proportions; Zou and Donner 2008,
+    Statistics in Medicine 27:1693-1702, for any two estimates. Without `correlation` the estimates are taken as
+    independent, which for two models on the same items gives too wide an interval rather than too narrow a one.
     """
     rho = correlation or 0.0
     value = after.value - before.value
@@ -217,7 +221,7 @@ def subsets(run: read.Run) -> list[SubsetRow]:
 
 
 def _split_order(split: str) -> tuple[int, str]:
-    return (SPLITS.index(split) if split in SPLITS else len(SPLITS), split)  # type: ignore[arg-type]
+    return (SPLITS.index(split) if split in SPLITS else len(SPLITS), split)
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -296,9 +300,9 @@ def summary(table: BeforeAfter) -> list[str]:
 def _sentence(row: Row) -> str:
     before, after = row.scores[0], row.scores[1]
     assert before is not None and after is not None and row.change is not None
-    what = f"{row.label.capitalize()} accuracy on {row.task}" if row.is_share else f"Bits per byte on {row.task} text"
+    what = f"Accuracy on {row.task}, {row.label}," if row.is_share else "Bits per byte over all held-out mathematics"
     moved = f"{what} went from {number(before.value, row.is_share)} to {number(after.value, row.is_share)}"
     unit = " points" if row.is_share else ""
     change = f"{signed(row.change.value, row.is_share)}{unit}, 95 % interval {span(row.change, row.is_share)}"
     verdict = {True: "", False: "; this is worse", None: f"; {after.n} items cannot tell it from no change"}[row.helped]
-    return f"{moved} ({change}{verdict})."
+    return f"{moved} ({change}{verdict}).".replace(" %", "\u00a0%").replace(" points", "\u00a0points")

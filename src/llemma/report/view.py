@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import http.server
+import re
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from llemma.core.errors import LlemmaError, MissingError
 
 HOST = "127.0.0.1"
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
-TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+}
 
 
 def report_folder(path: Path) -> Path:
@@ -26,7 +33,7 @@ def report_folder(path: Path) -> Path:
 
 
 def find(folder: Path, target: str) -> Path | None:
-    """The file of the resolved `folder` that a request target names; None for anything outside it, hidden or of another kind."""
+    """The file of the resolved `folder` that a request target names; None outside it or for any other kind of file."""
     try:
         name = unquote(urlsplit(target).path, errors="strict").lstrip("/") or "index.html"
         path = (folder / name).resolve()
@@ -48,10 +55,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.folder = folder
         super().__init__(*args, **kwargs)
 
-    def do_HEAD(self) -> None:  # noqa: N802 (the name is the protocol's)
+    def do_HEAD(self) -> None:
         self._answer()
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         path = self._answer()
         if path is not None:
             with open(path, "rb") as file:
@@ -60,7 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> Path | None:
         # Another site that resolves its name to loopback must not read a report through the user's browser.
-        name = self.headers.get("Host", "").rsplit(":", 1)[0] if ":" in self.headers.get("Host", "") else self.headers.get("Host", "")
+        name = re.sub(r":\d{1,5}$", "", self.headers.get("Host", ""))
         path = find(self.folder, self.path)
         if name not in LOCAL_NAMES:
             self.send_error(HTTPStatus.FORBIDDEN, "this report is shown on loopback only")

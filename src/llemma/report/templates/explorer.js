@@ -171,7 +171,7 @@
     const facts = node("p", "sample-facts", badge(one.outcome),
       one.answer === null ? null : node("span", "", "answer ", node("code", "", one.answer)),
       one.tokens ? node("span", "quiet", `${one.tokens} tokens`) : null,
-      one.finish === "stop" ? null : node("span", "quiet", one.finish === "length" ? "ended at the length limit" : "ended in an error"));
+      one.finish === "stop" || one.outcome === "cut_off" ? null : node("span", "quiet", one.finish === "length" ? "ended at the length limit" : "ended in an error"));
     return node("div", "sample", facts, one.why ? node("p", "why", one.why) : null, rich(one.text, "completion"));
   }
   function votes(side) {
