@@ -24,12 +24,11 @@ MAX_DEPTH = 24  # braces within braces; the parser recurses
 MAX_TEXT = 100_000  # characters of one text that are looked through for formulas
 MAX_PIECES = 400  # formulas of one text
 
-TAGS = frozenset(
-    """
+_NAMES = """
     math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
     mprescripts none mtable mtr mtd mpadded mphantom mstyle menclose merror
-    """.split()
-)
+"""
+TAGS = frozenset(_NAMES.split())
 _ATTRIBUTES = {
     "display": re.compile(r"block|inline"),
     "displaystyle": re.compile(r"true|false"),

@@ -23,12 +23,11 @@ _INK, _MUTED, _RULE = "#000001", "#000002", "#000003"
 _SERIES = [f"#0001{number:02x}" for number in range(SERIES)]
 _COLOURS = {_INK: "currentColor", _MUTED: "var(--muted)", _RULE: "var(--rule)"}
 _COLOURS |= {colour: f"var(--s{number})" for number, colour in enumerate(_SERIES)}
-_KEPT = frozenset(
-    """
+_NAMES = """
     fill fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap
     stroke-linejoin stroke-miterlimit opacity text-anchor
-    """.split()
-)
+"""
+_KEPT = frozenset(_NAMES.split())
 _SIZE = re.compile(r"([\d.]+)px")
 _SVG = "{http://www.w3.org/2000/svg}"
 

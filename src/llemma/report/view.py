@@ -108,8 +108,8 @@ def serve(path: Path, port: int) -> None:
     """Show the report at `path` (a report, or a run that holds one) on loopback until Ctrl-C."""
     folder = report_folder(path)
     with server(folder, port) as running:
-        print(f"{folder}\n  http://{HOST}:{running.server_address[1]}/\nCtrl-C ends it.", flush=True)
         try:
+            print(f"{folder}\n  http://{HOST}:{running.server_address[1]}/\nCtrl-C ends it.", flush=True)
             running.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             print("\nended", flush=True)
