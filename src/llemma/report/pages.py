@@ -1,0 +1,231 @@
+"""Pages from run folders: data in, templates filled, a folder that opens by double click out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from llemma.core.console import count, duration
+from llemma.core.errors import UsageError
+from llemma.core.files import replacing, write_json
+from llemma.report import bars, explorer, plots, read, tables
+from llemma.report.text import visible
+
+ASSETS = ("style.css", "explorer.js")
+MARK = "report.json"
+EXAMPLES = 25  # dropped documents shown for each reason
+
+# Nothing from outside, nothing inline. The explorer may add its own chunks as scripts, by one checked name pattern.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types llemma-chunks"
+)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """`report.json`: says that a folder is a report of ours, which may be replaced."""
+
+    generator: str
+    runs: list[str]
+
+
+def build(runs: Sequence[Path], out: Path) -> Path:
+    """Write the report of `runs` into `out`; see `llemma.report.build`."""
+    if not runs:
+        raise UsageError("no run to report on", mend="name at least one run folder")
+    found = [read.run(folder) for folder in runs]
+    _check_target(out)
+    names = _folders([run.name for run in found])
+    with replacing(out) as folder:
+        folder.mkdir()
+        if len(found) == 1:
+            write_run(found[0], folder)
+        else:
+            for run, name in zip(found, names, strict=True):
+                write_run(run, folder / name, home="../index.html")
+            _assets(folder)
+            overview = [(name, run, tables.compare(run.evaluations)) for name, run in zip(names, found, strict=True)]
+            _page(folder, "runs.html", "index.html", overview=overview)
+        write_json(folder / MARK, Mark("llemma", names))
+    return out / "index.html"
+
+
+def _check_target(out: Path) -> None:
+    """A report replaces its folder as a whole, so the folder must be new, empty, or a report."""
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise UsageError(
+            "the folder holds files that are no report", where=str(out), mend="name a new folder with --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise UsageError(
+            "a file stands where the report should go", where=str(out), mend="name a new folder with --out"
+        )
+
+
+def _folders(names: Sequence[str]) -> list[str]:
+    """A folder name for each run: its own name made harmless, numbered where two are alike."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "run"
+        seen[plain.lower()] += 1
+        number = seen[plain.lower()]
+        result.append(plain if number == 1 else f"{plain}-{number}")
+    return result
+
+
+def write_run(run: read.Run, folder: Path, home: str = "") -> None:
+    """All pages of one run into `folder`; `home` links back to a list of runs."""
+    folder.mkdir(exist_ok=True)
+    _assets(folder)
+    problems = explorer.write(run.evaluations, folder) if run.evaluations else 0
+    ledger = dropped(run)
+    context = {"run": run, "home": home, "problems": problems, "ledger": ledger}
+    _page(folder, "index.html", "index.html", **context, **overview(run))
+    if problems:
+        _page(folder, "samples.html", "samples.html", **context)
+    if ledger:
+        _page(folder, "dropped.html", "dropped.html", **context)
+
+
+def overview(run: read.Run) -> dict[str, Any]:
+    """What the overview page shows beside the run itself."""
+    table = tables.compare(run.evaluations)
+    curves = plots.curves(run.trainings)
+    return {
+        "table": table,
+        "groups": _groups(table),
+        "summary": tables.summary(table),
+        "loss": Markup(plots.training_loss(curves)),
+        "validation": Markup(plots.validation_loss(curves)),
+        "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
+        "subsets": tables.subsets(run),
+        "sources": tables.sources(run.stats) if run.stats else [],
+    }
+
+
+def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars.Scale]]:
+    """Rows that share an axis: problems solved, and bits per byte."""
+    solved = [row for row in table.rows if row.is_share]
+    bits = [row for row in table.rows if not row.is_share]
+    named = (("Problems solved", solved), ("Bits per byte on held-out text", bits))
+    return [(name, rows, bars.scale(rows)) for name, rows in named if rows]
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Documents of one source dropped by one step for one reason, with the first of their ids."""
+
+    step: str
+    reason: str
+    documents: int
+    examples: list[str]
+
+
+def dropped(run: read.Run) -> dict[str, list[Reason]]:
+    """Source -> reasons, the commonest first, read from the ledger itself."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    examples: dict[tuple[str, str, str], list[str]] = {}
+    for row in read.dropped(run):
+        key = (row.source, row.step, row.reason)
+        counts[key] += 1
+        if counts[key] <= EXAMPLES:
+            examples.setdefault(key, []).append(row.id)
+    ledger: dict[str, list[Reason]] = {}
+    for (source, step, reason), n in sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0])):
+        ledger.setdefault(source, []).append(Reason(step, reason, n, examples[source, step, reason]))
+    return ledger
+
+
+def _assets(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in ASSETS:
+        (folder / name).write_bytes((Path(__file__).parent / "templates" / name).read_bytes())
+
+
+def _page(folder: Path, template: str, name: str, **context: Any) -> None:
+    text = environment().get_template(template).render(policy=POLICY, **context)
+    (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def environment() -> Environment:
+    """The templates, with every value escaped whatever the file is called, and hidden characters made visible."""
+    made = Environment(
+        loader=PackageLoader("llemma.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_show,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "size": byte_size,
+        "whole": lambda n: f"{n:,}".replace(",", "\u202f"),
+        "short": count,
+        "percent": lambda share: f"{100 * share:.1f} %",
+        "anchor": anchor,
+        "word": lambda outcome: outcome.replace("_", " "),
+        "signed": tables.signed,
+        "span": tables.span,
+        "number": tables.number,
+        "value": lambda score: tables.number(score.value, score.metric != "bits_per_byte"),
+        "interval": interval,
+        "tally": tables.tally,
+        "when": when,
+        "model_label": read.label,
+    }
+    made.globals |= {
+        "bars": bars.bars,
+        "strip": bars.strip,
+        "lasted": lasted,
+        "WIDTH": bars.WIDTH,
+        "EXAMPLES": EXAMPLES,
+    }
+    return made
+
+
+def _show(value: Any) -> Any:
+    return visible(value) if type(value) is str else value
+
+
+def anchor(name: str) -> str:
+    """A fragment that is safe in an id and in a link, different for different names."""
+    return "s-" + "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in name)
+
+
+def byte_size(n: float) -> str:
+    """`950 B`, `12.3 kB`, `4.1 MB`: powers of ten."""
+    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n:.0f} B"
+
+
+def interval(score: Any) -> str:
+    """`12.1 to 18.9`, in the unit of the score's value."""
+    if score.metric == "bits_per_byte":
+        return f"{score.low:.3f} to {score.high:.3f}"
+    return f"{100 * score.low:.1f} to {100 * score.high:.1f}"
+
+
+def when(stamp: str) -> str:
+    """`2026-11-20 10:19` of an ISO time stamp."""
+    return stamp[:16].replace("T", " ")
+
+
+def lasted(record: Any) -> str:
+    """How long a run took, or an empty string where it cannot be told."""
+    from datetime import datetime
+
+    try:
+        seconds = (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
+    except (TypeError, ValueError):
+        return ""
+    return duration(seconds) if seconds >= 0 else ""

@@ -1,0 +1,285 @@
+"""Run folders, read as they lie on disk: what is there becomes a record, what is not is named.
+
+This is the only module of the room that knows file names. Records here ignore unknown fields, so that other rooms may
+add facts to their files without breaking old reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from llemma.core import jsonl
+from llemma.core.errors import DataError, MissingError
+from llemma.core.files import read_json
+from llemma.core.types import Completion, Dropped, Problem, RunRecord, Score, Verdict
+
+T = TypeVar("T")
+
+# The two models of a reproduction come first, in this order; others follow by name.
+LABELS = {"base": "Base", "math": "Continued"}
+
+
+class SplitCount(msgspec.Struct, frozen=True):
+    """Size of one split of a subset; `bytes` are of UTF-8 text."""
+
+    documents: int = 0
+    bytes: int = 0
+
+
+class SourceCount(msgspec.Struct, frozen=True):
+    """What became of one source's documents; `dropped` is step -> reason -> documents."""
+
+    subset: str = ""
+    read: int = 0
+    kept: int = 0
+    bytes: int = 0
+    dropped: dict[str, dict[str, int]] = {}
+
+
+class CorpusStats(msgspec.Struct, frozen=True):
+    """`corpus/stats.json`; `skipped` is source -> why it could not be read here and how to add it."""
+
+    subsets: dict[str, dict[str, SplitCount]] = {}
+    sources: dict[str, SourceCount] = {}
+    skipped: dict[str, str] = {}
+
+
+class Store(msgspec.Struct, frozen=True):
+    """`store.json` of a token store."""
+
+    tokens: int = 0
+    documents: int = 0
+    vocab_size: int = 0
+    tokenizer_digest: str = ""
+
+
+class PlannedPart(msgspec.Struct, frozen=True):
+    """A source's share of a training run's tokens, as planned."""
+
+    source: str
+    weight: float = 0.0
+    tokens: int = 0
+    epochs: float = 0.0
+
+
+class TrainPlan(msgspec.Struct, frozen=True):
+    """`plan.json` of a training run."""
+
+    parameters: int = 0
+    tokens: int = 0
+    steps: int = 0
+    flops: float = 0.0
+    mixture: list[PlannedPart] = []
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A row of `metrics.jsonl`: a training step (loss in nats a token) or a validation (bits a byte by subset).
+
+    `drawn`, where a run writes it, is the tokens drawn from each source so far.
+    """
+
+    step: int = 0
+    tokens: int | None = None
+    loss: float | None = None
+    lr: float | None = None
+    tokens_per_second: float | None = None
+    seconds: float | None = None
+    validation: dict[str, float | None] | None = None
+    drawn: dict[str, int] | None = None
+
+
+class Training(msgspec.Struct, frozen=True):
+    """A training run inside a run folder."""
+
+    name: str
+    record: RunRecord | None
+    plan: TrainPlan | None
+    metrics: list[Metric]
+
+
+class _OwnResults(msgspec.Struct, frozen=True):
+    scores: list[Score] = []
+
+
+class _Results(msgspec.Struct, frozen=True):
+    llemma: _OwnResults = _OwnResults()
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """An evaluation folder; its scores are read, its samples stay on disk until asked for."""
+
+    name: str
+    folder: Path
+    scores: list[Score]
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One run folder. `absent` says, in words, what is not there or cannot be read."""
+
+    folder: Path
+    name: str
+    record: RunRecord | None
+    recipe: str
+    stats: CorpusStats | None
+    stores: dict[str, dict[str, Store]]
+    trainings: list[Training]
+    evaluations: list[Evaluation]
+    absent: list[str]
+
+
+def label(name: str) -> str:
+    """The word for a model or training run on a page."""
+    return LABELS.get(name, name)
+
+
+def run(folder: Path) -> Run:
+    """Read a run folder: a reproduction, or a training run or evaluation alone. MissingError if there is none."""
+    if not folder.is_dir():
+        raise MissingError(f"no run folder {folder}", mend="check the path, or make one with `llemma reproduce`")
+    absent: list[str] = []
+    record = _optional(folder / "run.json", RunRecord, absent)
+    stats = _optional(folder / "corpus" / "stats.json", CorpusStats, absent)
+    result = Run(
+        folder=folder,
+        name=folder.resolve().name,
+        record=record,
+        recipe=_text(folder / "recipe.toml"),
+        stats=stats,
+        stores=_stores(folder / "tokens", absent),
+        trainings=_trainings(folder, absent),
+        evaluations=_evaluations(folder, absent),
+        absent=absent,
+    )
+    absent.extend(_gaps(result))
+    return result
+
+
+def _gaps(found: Run) -> Iterator[str]:
+    if found.record is None:
+        yield "run.json: nothing says when and on what this was run"
+    if found.trainings and not found.evaluations:
+        yield "evaluations: no model has been evaluated yet"
+    if not (found.folder / "corpus").is_dir() and (found.folder / "recipe.toml").is_file() and not _alone(found.folder):
+        yield "corpus: not built yet"
+    if found.evaluations and all(not e.scores for e in found.evaluations):
+        yield "scores: no results.json holds scores yet"
+
+
+def _alone(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("metrics.jsonl", "results.json", "verdicts.jsonl.zst"))
+
+
+def _optional(path: Path, kind: type[T], absent: list[str]) -> T | None:
+    if not path.is_file():
+        return None
+    try:
+        return read_json(path, kind)
+    except DataError as error:
+        absent.append(f"{path.name}: {error.what}")
+        return None
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _stores(folder: Path, absent: list[str]) -> dict[str, dict[str, Store]]:
+    stores: dict[str, dict[str, Store]] = {}
+    for path in sorted(folder.glob("*/*/store.json")):
+        store = _optional(path, Store, absent)
+        if store is not None:
+            stores.setdefault(path.parent.parent.name, {})[path.parent.name] = store
+    return stores
+
+
+def _order(path: Path) -> tuple[int, str]:
+    known = list(LABELS)
+    return (known.index(path.name) if path.name in known else len(known), path.name)
+
+
+def _trainings(folder: Path, absent: list[str]) -> list[Training]:
+    homes = {path.parent for path in [*folder.glob("*/metrics.jsonl"), *folder.glob("*/plan.json")]}
+    if (folder / "metrics.jsonl").is_file() and not homes:
+        homes = {folder}
+    return [
+        Training(
+            name=home.name,
+            record=_optional(home / "run.json", RunRecord, absent),
+            plan=_optional(home / "plan.json", TrainPlan, absent),
+            metrics=metrics(home / "metrics.jsonl"),
+        )
+        for home in sorted(homes, key=_order)
+    ]
+
+
+def metrics(path: Path) -> list[Metric]:
+    """The rows of `metrics.jsonl` up to the first damaged one: the last line of a running job may be half written.
+
+    When a resumed run wrote a step twice, the later row counts.
+    """
+    rows: dict[tuple[int, bool], Metric] = {}
+    decoder = msgspec.json.Decoder(Metric)
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
+        try:
+            row = decoder.decode(line)
+        except msgspec.DecodeError:
+            break
+        rows[row.step, row.validation is not None] = row
+    return [rows[key] for key in sorted(rows)]
+
+
+def _evaluations(folder: Path, absent: list[str]) -> list[Evaluation]:
+    marks = ("results.json", "verdicts.jsonl.zst", "completions.jsonl.zst")
+    homes = {path.parent for mark in marks for path in folder.glob(f"eval/*/{mark}")}
+    if not homes and any((folder / mark).is_file() for mark in marks):
+        homes = {folder}
+    found = []
+    for home in sorted(homes, key=_order):
+        results = _optional(home / "results.json", _Results, absent)
+        found.append(Evaluation(name=home.name, folder=home, scores=results.llemma.scores if results else []))
+    return found
+
+
+def _rows(path: Path, kind: type[T]) -> list[T]:
+    """All records that can be read; a file that is still being written ends early."""
+    rows: list[T] = []
+    if path.is_file():
+        try:
+            rows.extend(jsonl.read(path, kind))
+        except DataError:
+            return rows
+    return rows
+
+
+def problems(evaluation: Evaluation) -> list[Problem]:
+    """The problems of an evaluation, in their order."""
+    return _rows(evaluation.folder / "problems.jsonl.zst", Problem)
+
+
+def completions(evaluation: Evaluation) -> list[Completion]:
+    """Every sampled completion of an evaluation."""
+    return _rows(evaluation.folder / "completions.jsonl.zst", Completion)
+
+
+def verdicts(evaluation: Evaluation) -> list[Verdict]:
+    """Every verdict of an evaluation; its `problem` is the id of the request (see `request_parts`)."""
+    return _rows(evaluation.folder / "verdicts.jsonl.zst", Verdict)
+
+
+def request_parts(request: str) -> tuple[str, str]:
+    """`("algebra-7", "greedy")` for the request id `algebra-7#greedy`; the problem id may hold `#` itself."""
+    problem, mark, reading = request.rpartition("#")
+    return (problem, reading) if mark else (request, "greedy")
+
+
+def dropped(found: Run) -> Iterator[Dropped]:
+    """The ledger of dropped documents, source after source; unreadable tails are left out."""
+    for path in sorted((found.folder / "corpus" / "dropped").glob("*.jsonl*")):
+        try:
+            yield from jsonl.read(path, Dropped)
+        except DataError:
+            continue

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from lxml import html
+
+from llemma.core.errors import MissingError, UsageError
+from llemma.report import build, pages
+
+ROOT = Path(__file__).parents[2]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_equal_runs_give_equal_bytes(run_folder: Path, report: Path, tmp_path: Path) -> None:
+    again = build([run_folder], tmp_path / "again").parent
+    assert digests(again) == digests(report)
+    assert {"index.html", "samples.html", "dropped.html", "samples-000.js", "samples-index.js"} <= set(digests(again))
+
+
+def test_pages_ask_for_nothing_outside_their_folder(report: Path) -> None:
+    for page in report.glob("*.html"):
+        tree = html.fromstring(page.read_bytes())
+        targets = [*tree.xpath("//@src"), *tree.xpath("//@href")]
+        assert targets
+        for target in targets:
+            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=-]+)?)", target), target
+            name = target.partition("#")[0]
+            assert not name or (report / name).is_file()
+    for asset in ("style.css", "explorer.js"):
+        text = (report / asset).read_text(encoding="utf-8")
+        assert "url(" not in text and "@import" not in text
+        assert set(re.findall(r"https?://[^\"' ]+", text)) <= {"http://www.w3.org/1998/Math/MathML"}
+
+
+def test_hostile_text_stays_text(report: Path, made: ModuleType) -> None:
+    for page in report.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        tree = html.fromstring(text.encode())
+        assert not tree.xpath("//img | //*[@onerror] | //style | //script[not(@src)] | //*[@style]")
+        assert not set(text) & set("\u2028\u2029\u202e\u202c\u200b")
+    assert made.HOSTILE[0] in html.fromstring((report / "index.html").read_bytes()).text_content()
+    for script in report.glob("samples-*.js"):
+        assert not set(script.read_text(encoding="utf-8")) & set("<&\u2028\u2029\u202e")
+
+
+def test_every_page_carries_the_policy(report: Path) -> None:
+    for page in report.glob("*.html"):
+        (policy,) = html.fromstring(page.read_bytes()).xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+        assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+
+
+def test_the_overview_says_what_was_run_and_found(report: Path) -> None:
+    text = html.fromstring((report / "index.html").read_bytes()).text_content()
+    for word in ("mini", "cpu, 2 threads", "lower is better", "gained", "Accuracy on generated-math, greedy", "14m29s"):
+        assert word in text
+    for word in (
+        "near-duplicate of a kept document",
+        "no archive given",
+        "algebraic-code",
+        "4.2M parameters",
+        "torch 2.13.0",
+    ):
+        assert word in text
+
+
+def test_an_unfinished_run_shows_what_is_there(made: ModuleType, tmp_path: Path) -> None:
+    import random
+
+    made.write_training(tmp_path / "run" / "base", 5.0, random.Random(1))
+    index = build([tmp_path / "run"], tmp_path / "out")
+    text = index.read_text(encoding="utf-8")
+    assert "Training loss" in text and "no model has been evaluated yet" in text
+    assert not (index.parent / "samples.html").exists() and "samples.html" not in text
+
+
+def test_an_empty_run_gives_a_page(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert "Not everything is here" in build([tmp_path / "run"], tmp_path / "out").read_text(encoding="utf-8")
+
+
+def test_several_runs_share_a_first_page(run_folder: Path, tmp_path: Path) -> None:
+    index = build([run_folder, run_folder, run_folder / "eval" / "math"], tmp_path / "out")
+    links = html.fromstring(index.read_bytes()).xpath("//h2/a/@href")
+    assert links == ["mini/index.html", "mini-2/index.html", "math/index.html"]
+    assert all((index.parent / link).is_file() for link in links)
+
+
+def test_a_report_is_replaced_and_other_folders_are_left_alone(run_folder: Path, tmp_path: Path) -> None:
+    build([run_folder], tmp_path / "out")
+    (tmp_path / "out" / "samples-099.js").write_text("stale")
+    build([run_folder], tmp_path / "out")
+    assert not (tmp_path / "out" / "samples-099.js").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="no report"):
+        build([run_folder], tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_missing_run_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MissingError):
+        build([tmp_path / "nowhere"], tmp_path / "out")
+    with pytest.raises(UsageError):
+        build([], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_anchors_differ_and_are_plain() -> None:
+    names = ["a b", "a-b", "a-20-b", "ä", "<", "a"]
+    anchors = {pages.anchor(name) for name in names}
+    assert len(anchors) == len(names) and all(re.fullmatch(r"[a-z0-9-]+", anchor) for anchor in anchors)
+
+
+def test_import_is_light() -> None:
+    code = "import sys, llemma.report; print(sorted({'jinja2', 'matplotlib', 'numpy', 'lxml'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "src", check=True)
+    assert done.stdout.strip() == "[]"
