@@ -56,6 +56,7 @@ def evaluate(
     caller opens tasks. Raises `ItemsError` after everything is written when too many items ended in an error.
     """
     journal = Journal(out / "parts")
+    _refuse_namesakes(tasks)
     asked = [(task, load(task, config)) for task in tasks]
     problems = _by_id(problem for _, (_, chosen) in asked for problem in chosen)
     passages = _passages(texts or {}, config)
@@ -162,6 +163,12 @@ def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
     )
 
 
+def _refuse_namesakes(tasks: Sequence[Task]) -> None:
+    for name, count in Counter(task.name for task in tasks).items():
+        if count > 1:
+            raise RecipeError(f"{count} tasks are called '{name}'", where="eval.tasks", mend="rename one of the files")
+
+
 def _by_id(problems: Iterator[Problem]) -> dict[str, Problem]:
     found: dict[str, Problem] = {}
     for problem in problems:
@@ -189,13 +196,14 @@ def _ask(
     seconds, judge = 0.0, task.find_judge()
     seen: dict[str, Counter[str]] = {GREEDY: Counter(), SAMPLED: Counter()}
     with console.progress(f"eval {task.name}", sum(request.n for request in requests), "samples") as bar:
+
+        def count(samples: Sequence[Completion]) -> None:
+            name, mode = split_id(samples[0].request)
+            seen[mode].update(judged_safely(sample, problems[name].answer, judge).outcome for sample in samples)
+            bar.advance(len(samples), _note(seen))
+
         for batch in log.batches(requests, config.batch):
-            part = log.complete(backend, batch, journal)
-            seconds += part.seconds
-            for completion in part.records:
-                name, mode = split_id(completion.request)
-                seen[mode][judged_safely(completion, problems[name].answer, judge).outcome] += 1
-            bar.advance(len(part.records), _note(seen))
+            seconds += log.complete(backend, batch, journal, count).seconds
     return seconds
 
 

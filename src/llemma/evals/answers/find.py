@@ -21,6 +21,11 @@ from llemma.evals.answers.normalise import canonical
 MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
 
+MAX_READ = 200_000
+"""Characters at the end of a completion in which an answer is looked for: beyond any context of tokens, within 0.1
+s.
+"""
+
 MAX_ANSWER = 2_000
 """Characters kept of an answer."""
 
@@ -53,7 +58,7 @@ class Found(msgspec.Struct, frozen=True):
 
 def find(text: str) -> Found | None:
     """The answer that `text` (a completion, or a bare answer) ends in, or None."""
-    text = before_next_problem(text)
+    text = before_next_problem(text)[-MAX_READ:]
     return _stated(text) or _last_box(text) or _bare(text)
 
 
@@ -135,4 +140,6 @@ def _bare(text: str) -> Found | None:
     answer = text.strip()
     if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
         return None
+    if answer.count("{") > answer.count("}"):
+        return None  # broken off
     return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None
