@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,13 @@ def test_two_tasks_of_one_name_are_refused(tmp_path, scripted, sums, quiet):
         evaluate(scripted(None), [sums, sums], EvalConfig(), tmp_path, console=quiet)
 
 
+def test_an_unknown_judge_is_refused_before_anything_is_asked(tmp_path, scripted, sums, quiet):
+    backend = scripted(mostly_right)
+    with pytest.raises(RecipeError, match="unknown judge 'defualt'"):
+        evaluate(backend, [replace(sums, judge="defualt")], EvalConfig(), tmp_path, console=quiet)
+    assert backend.asked == []
+
+
 def test_progress_tells_the_right_and_the_silent(tmp_path, scripted, sums):
     import io
 
@@ -253,6 +261,8 @@ def asked_when_killed(process, out, parts):
 def test_a_killed_evaluation_goes_on_and_ends_in_the_same_files(tmp_path, sums):
     rows = [{"id": f"s{n}", "texts": [f"#### {2 * n + (i == n % 5)}" for i in range(4)]} for n in range(10)]
     (tmp_path / "recorded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / f".{VERDICTS}.deadbeef.tmp").write_text("half a file of an earlier kill")
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     everything = start(tmp_path, undisturbed, 0).communicate()[0].split()
     assert len(everything) == 20

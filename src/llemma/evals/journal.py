@@ -36,15 +36,19 @@ class Part(msgspec.Struct, Generic[T], frozen=True):
     records: list[T]
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a killed process was writing into `folder`."""
+    for left in folder.glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(left.name):
+            left.unlink(missing_ok=True)
+
+
 class Journal:
     """The folder of finished batches of one evaluation."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for left in folder.glob(".*.tmp"):
-            # what a killed process was writing
-            if _TEMPORARY.fullmatch(left.name):
-                left.unlink(missing_ok=True)
+        sweep(folder)
 
     def path(self, *work: object) -> Path:
         """Where the batch of this work lies."""
@@ -117,9 +121,7 @@ def _sound(samples: Sequence[Completion], request: Request) -> bool:
 
 
 def _answers(backend: Backend, requests: Sequence[Request]) -> Iterator[list[Completion]]:
-    """All samples of each request, numbered 0 … n-1, whatever the backend does: what it owes is an error in its
-    place.
-    """
+    """All samples of each request, numbered 0 … n-1: what the backend owes is an error in its place."""
     owed = {request.id: request for request in requests}
     for answer in backend.complete(requests):
         for name, group in _by_request(answer).items():

@@ -48,15 +48,14 @@ def evaluate(
     console: Console,
     texts: Mapping[str, Sequence[Document]] | None = None,
 ) -> Results:
-    """Ask `backend` all problems of `tasks` and the likelihood of `texts` (documents by subset), judge, and write
-    `out`.
+    """Ask `backend` the problems of `tasks` and the likelihood of `texts` (documents by subset), judge, write `out`.
 
-    Interrupted or killed, the same call goes on where it was and ends in the same files. `config.tasks` is not read:
-    the
-    caller opens tasks. Raises `ItemsError` after everything is written when too many items ended in an error.
+    Interrupted or killed, the same call goes on where it was and ends in the same files. The caller opens the tasks:
+    `config.tasks` is not read. Raises `ItemsError` after everything is written when too many items ended in an error.
     """
+    _check(tasks)
+    log.sweep(out)
     journal = Journal(out / "parts")
-    _refuse_namesakes(tasks)
     asked = [(task, load(task, config)) for task in tasks]
     problems = _by_id(problem for _, (_, chosen) in asked for problem in chosen)
     passages = _passages(texts or {}, config)
@@ -82,9 +81,7 @@ def evaluate(
 
 
 def rescore(out: Path, judge: str | None = None) -> Results:
-    """Judge the stored completions of `out` again, by the same judges or all by `judge`, and write verdicts and
-    results anew.
-    """
+    """Judge the stored completions of `out` again, by the same judges or all by `judge`; no model is needed."""
     facts = read_json(out / RESULTS, Results).llemma
     if judge is not None:
         facts = msgspec.structs.replace(facts, tasks=[msgspec.structs.replace(t, judge=judge) for t in facts.tasks])
@@ -163,7 +160,10 @@ def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
     )
 
 
-def _refuse_namesakes(tasks: Sequence[Task]) -> None:
+def _check(tasks: Sequence[Task]) -> None:
+    """Refuse two tasks of one name, and judges that are not there, before anything is asked."""
+    for task in tasks:
+        task.find_judge()
     for name, count in Counter(task.name for task in tasks).items():
         if count > 1:
             raise RecipeError(f"{count} tasks are called '{name}'", where="eval.tasks", mend="rename one of the files")

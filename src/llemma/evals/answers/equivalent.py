@@ -30,9 +30,7 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """A way of judging, as three functions: registered by name (kind "judge"), named by tasks, exchangeable
-    afterwards.
-    """
+    """A way of judging, as three functions: registered by name (kind "judge") and named by tasks."""
 
     name: str
     version: int
@@ -42,9 +40,7 @@ class Judge:
 
 
 def equivalent(a: str, b: str) -> bool:
-    """Whether two final answers are the same, by the conventions of `normalise`. Symmetric and reflexive; never
-    raises.
-    """
+    """Whether two final answers are the same, by the conventions of `normalise`. Symmetric, reflexive, never raises."""
     return compare(a, b).equal
 
 

@@ -3,8 +3,7 @@
 The last explicit statement wins ("Final Answer: …", "The answer is …", `#### n`), because an answer may be recited
 inside the reasoning before the final one; then the last `\\boxed{}`; then the whole text, when it is short enough to
 be an answer and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded:
-completions are untrusted
-and can be megabytes of anything.
+completions are untrusted and can be megabytes of anything.
 """
 
 from __future__ import annotations
@@ -22,9 +21,7 @@ MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
 
 MAX_READ = 200_000
-"""Characters at the end of a completion in which an answer is looked for: beyond any context of tokens, within 0.1
-s.
-"""
+"""Characters at the end of a completion in which an answer is looked for; longer than any model's budget."""
 
 MAX_ANSWER = 2_000
 """Characters kept of an answer."""
@@ -122,9 +119,7 @@ def _last_box(text: str) -> Found | None:
 
 
 def _box_at(text: str, start: int) -> str | None:
-    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word (`\\boxed
-    5`).
-    """
+    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word."""
     if text[start : start + 1] != "{":
         words = text[start : start + MAX_BARE].split(maxsplit=1)
         return words[0].strip("$.,") if words else None
