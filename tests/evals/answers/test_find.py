@@ -31,6 +31,8 @@ from llemma.evals.answers import find
         ("\\boxed{4} but the answer is 5.", "5"),
         ("The answer is 12", "12"),
         ("12", "12"),
+        ("So the answer is\n\\begin{align*}\n2+3 &= \\boxed{5}.\n\\end{align*}", "5"),
+        ("\\boxed{44}. Since 17 * 44 leaves 1, our answer is correct.", "44"),
         ("  $\\frac12$ ", "$\\frac12$"),
         ("36 (pieces of old paper)", "36 (pieces of old paper)"),
     ],
