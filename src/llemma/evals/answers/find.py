@@ -1,8 +1,8 @@
 """Where the answer is in a completion, or that there is none.
 
 The last explicit statement or box wins ("Final Answer: …", "The answer is …", `#### n`, `\\boxed{}`), because an answer
-may be recited inside the reasoning before the final one; then the whole text, when it is short enough to be an answer and
-nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded: completions are
+may be recited inside the reasoning before the final one; then the whole text, when it is short enough to be an answer
+and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded: completions are
 untrusted and can be megabytes of anything.
 """
 
