@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from llemma.core import registry
 from llemma.core.console import Console
 from llemma.corpus.source import Context
 
@@ -14,6 +17,15 @@ from llemma.corpus.source import Context
 @pytest.fixture
 def console() -> Console:
     return Console(stream=io.StringIO())
+
+
+@pytest.fixture(autouse=True)
+def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test registers."""
+    monkeypatch.setattr(registry, "_TABLES", {kind: dict(table) for kind, table in registry._TABLES.items()})
+    yield
+    for name in [name for name in sys.modules if name.startswith("llemma_plugin_")]:
+        del sys.modules[name]
 
 
 @pytest.fixture

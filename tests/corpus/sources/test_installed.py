@@ -28,7 +28,7 @@ def test_an_installed_package(context: Context) -> None:
 
 
 def test_another_version_is_missing(context: Context) -> None:
-    with pytest.raises(MissingError, match="is installed, not 0.0.1") as caught:
+    with pytest.raises(MissingError, match=r"is installed, not 0\.0\.1") as caught:
         Installed(["msgspec==0.0.1"]).units(context)
     assert caught.value.mend == "pip install 'msgspec==0.0.1'"
     with pytest.raises(MissingError, match="no-such-package is not installed"):
