@@ -108,6 +108,7 @@ def overview(run: read.Run) -> dict[str, Any]:
         "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
         "subsets": tables.subsets(run),
         "sources": tables.sources(run.stats) if run.stats else [],
+        "skipped": tables.skipped(run.stats) if run.stats else [],
     }
 
 
@@ -169,6 +170,7 @@ def environment() -> Environment:
         "size": byte_size,
         "whole": lambda n: f"{n:,}".replace(",", "\u202f"),
         "short": count,
+        "duration": duration,
         "percent": lambda share: f"{100 * share:.1f} %",
         "anchor": anchor,
         "word": lambda outcome: outcome.replace("_", " "),
