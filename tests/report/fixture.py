@@ -202,12 +202,12 @@ def vote(problem: Problem, verdicts: list[Verdict]) -> Verdict:
 
 def likelihoods(skill: float) -> list[dict[str, Any]]:
     """Sixty documents a subset, the same for every model, hard ones hard for all."""
-    rng = random.Random("documents")
+    rng, own = random.Random("documents"), random.Random(f"noise {skill}")
     rows = []
     for number, subset in enumerate((*SUBSETS, "prose")):
         for document in range(60):
             size, hardness = rng.randrange(500, 4000), rng.gauss(0, 0.3)
-            bits = 2.6 + hardness + number / 8 - (1.2 * skill if subset in SUBSETS else -0.02) + rng.gauss(0, 0.05)
+            bits = 2.6 + hardness + number / 8 - (1.2 * skill if subset in SUBSETS else -0.02) + own.gauss(0, 0.1)
             rows.append(
                 {"subset": subset, "document": f"d{document}", "nats": bits * size * math.log(2), "bytes": size}
             )

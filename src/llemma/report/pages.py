@@ -116,7 +116,7 @@ def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars
     """Rows that share an axis: problems solved, and bits per byte."""
     solved = [row for row in table.rows if row.is_share]
     bits = [row for row in table.rows if not row.is_share]
-    named = (("Problems solved", solved), ("Bits per byte on held-out text", bits))
+    named = (("Problems solved", solved), ("Bits per byte", bits))
     return [(name, rows, bars.scale(rows)) for name, rows in named if rows]
 
 
