@@ -47,12 +47,18 @@ def browse(tmp_path: Path) -> Callable[..., str]:
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
 
-    def dump(address: str, *, width: int = 1400) -> str:
+    def dump(address: str, *, width: int = 1400, clock: str = "--virtual-time-budget=3000") -> str:
         flags = (
             "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-            "--disable-component-update --disable-sync --disable-dev-shm-usage --virtual-time-budget=3000"
+            "--disable-component-update --disable-sync --disable-dev-shm-usage"
         )
-        command = [program, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900"]
+        command = [
+            program,
+            *flags.split(),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--window-size={width},900",
+            *clock.split(),
+        ]
         done = subprocess.run([*command, "--dump-dom", address], capture_output=True, timeout=120, check=True)
         return done.stdout.decode("utf-8")
 

@@ -55,7 +55,9 @@ def test_the_index_and_the_chunks_hold_every_problem(
     ids = [item["id"] for chunk in chunks for item in chunk["items"]]  # type: ignore[index]
     assert ids == index["ids"] and len(ids) == 24  # type: ignore[index]
     facets = {facet["key"]: facet for facet in index["facets"]}  # type: ignore[index]
-    assert {"outcome0", "outcome1", "flip", "share0", "share1", "level"} <= set(facets) and "task" not in facets
+    assert {"outcome0", "outcome1", "flip", "vote0", "vote1", "share0", "share1", "level"} <= set(
+        facets
+    ) and "task" not in facets
     assert all(len(facet["codes"]) == 24 for facet in facets.values())
 
 
@@ -91,6 +93,6 @@ def test_flip(before: str, after: str, word: str) -> None:
 
 def test_samples_without_problems_or_verdicts_are_still_shown(run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "completions.jsonl.zst").write_bytes((run_folder / "eval/base/completions.jsonl.zst").read_bytes())
-    explorer.write([read.Evaluation("base", tmp_path, [])], tmp_path)
+    explorer.write([read.Evaluation("base", tmp_path)], tmp_path)
     chunk = load(tmp_path / "samples-000.js")
     assert {item["sides"][0]["greedy"]["outcome"] for item in chunk["items"]} == {explorer.MISSING}  # type: ignore[index]

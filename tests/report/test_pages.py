@@ -33,7 +33,7 @@ def test_pages_ask_for_nothing_outside_their_folder(report: Path) -> None:
         targets = [*tree.xpath("//@src"), *tree.xpath("//@href")]
         assert targets
         for target in targets:
-            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=-]+)?)", target), target
+            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=&-]+)?)", target), target
             name = target.partition("#")[0]
             assert not name or (report / name).is_file()
     for asset in ("style.css", "explorer.js"):

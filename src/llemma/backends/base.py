@@ -29,9 +29,7 @@ class Likelihood(msgspec.Struct, frozen=True):
 
 
 class Backend(Protocol):
-    """Anything that answers requests. An opener `(name, **options) -> Backend` makes one; it ignores options it has
-    no use for.
-    """
+    """Anything that answers requests; made by an opener `(name, **options)`, which ignores options it cannot use."""
 
     @property
     def name(self) -> str:

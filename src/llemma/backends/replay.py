@@ -80,9 +80,7 @@ def _completion(request: Request, sample: int, row: Recorded) -> Completion:
 
 
 def open_replay(name: str, **_options: Any) -> Replay:
-    """The opener of `replay:FILE` (`.jsonl`, plain or compressed). Raises `MissingError`, or `DataError` naming the
-    row.
-    """
+    """The opener of `replay:FILE` (JSON lines). Raises `MissingError`, or `DataError` that names the row."""
     path = Path(name)
     if not path.is_file():
         raise MissingError(f"no recording '{name}'", where=f"replay:{name}", mend="check the path after 'replay:'")

@@ -36,33 +36,30 @@ Flow = Iterator[Document | Dropped]
 
 
 class Work(msgspec.Struct, frozen=True):
-    """All that decides what a unit gives: its content and what is done with it."""
+    """A unit and what is done with it; `digest` names the work, and a unit staged under this name is done."""
 
     source: str
     config: SourceConfig
     unit: Unit
-    limit: int | None = None
-    protection: str = ""
+    limit: int | None
+    digest: str
 
-    @property
-    def digest(self) -> str:
-        """Names the work; a unit staged under this name is done."""
-        # The subset, splits and optionality do not change what is staged.
-        plain = msgspec.structs.replace(self.config, subset="", validation=None, test=None, optional=False)
-        # Where a unit lies does not matter, only what it holds.
-        unit = (self.unit.name, self.unit.digest)
-        return digest(WORK_VERSION, self.source, plain, unit, self.limit, self.protection, plugin_digests())
+
+def work_of(source: str, config: SourceConfig, unit: Unit, limit: int | None, protection: str) -> Work:
+    """The work on a unit; `protection` is the digest of the problems it must not contain."""
+    # The subset, splits and optionality do not change what is staged, nor does the place where the unit lies.
+    plain = msgspec.structs.replace(config, subset="", validation=None, test=None, optional=False)
+    content = (unit.name, unit.digest)
+    name = digest(
+        WORK_VERSION, source, plain, content, limit, protection, [file_digest(path) for path in plugin_files()]
+    )
+    return Work(source, config, unit, limit, name)
 
 
 def plugin_files() -> list[Path]:
     """The recipe's plug-in files that are loaded in this process."""
     loaded = [module for name, module in sys.modules.items() if name.startswith("llemma_plugin_")]
     return sorted(Path(module.__file__) for module in loaded if module.__file__)
-
-
-def plugin_digests() -> list[str]:
-    """Content of the loaded plug-ins: a changed step is a changed work."""
-    return [file_digest(path) for path in plugin_files()]
 
 
 class Read(PipelineStep):  # type: ignore[misc]
@@ -76,14 +73,18 @@ class Read(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Flow:
         """The documents, those outside of the source's sample dropped."""
-        for path in self.plugins:
-            if f"llemma_plugin_{path.stem}" not in sys.modules:  # a worker process starts without them
-                load_plugin(path)
+        _load(self.plugins)
         work = self.works[rank]
         source = open_source(work.config, f"corpus.sources.{work.source}")
         for item in source.read(work.unit, work.source):
             sampled = isinstance(item, Dropped) or work.config.keep == 1 or _lot(item.id) < work.config.keep
             yield item if sampled else Dropped(item.id, item.source, "sample", "not in the sample")
+
+
+def _load(plugins: list[Path]) -> None:
+    for path in plugins:
+        if f"llemma_plugin_{path.stem}" not in sys.modules:  # a worker process starts without them
+            load_plugin(path)
 
 
 def _lot(id: str) -> float:
@@ -101,12 +102,13 @@ class Steps(PipelineStep):  # type: ignore[misc]
 
     type, name = "Filter", "steps"
 
-    def __init__(self, works: list[Work]) -> None:
+    def __init__(self, works: list[Work], plugins: list[Path]) -> None:
         super().__init__()
-        self.works = works
+        self.works, self.plugins = works, plugins
 
     def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
         """Documents as the steps leave them, or what they drop with the step's name and reason."""
+        _load(self.plugins)
         steps = open_steps(self.works[rank].config)
         for item in data:
             yield item if isinstance(item, Dropped) else _stepped(item, steps)

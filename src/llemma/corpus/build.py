@@ -18,7 +18,7 @@ from llemma.core.errors import BusyError, LlemmaError, MissingError, UsageError,
 from llemma.core.files import digest, disk_error
 from llemma.core.types import Problem
 from llemma.corpus import executors, layout
-from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files
+from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files, work_of
 from llemma.corpus.check import open_sources
 from llemma.corpus.config import CorpusConfig
 from llemma.corpus.layout import CorpusStats
@@ -85,9 +85,17 @@ def _alone(staging: Path) -> Iterator[None]:
                 where=str(staging.parent),
                 mend="wait for it, or choose another --out",
             ) from error
-        for remnant in staging.glob("units/.*.tmp"):  # of a build that was killed
-            shutil.rmtree(remnant, ignore_errors=True)
+        _clean(staging)
         yield
+
+
+def _clean(staging: Path) -> None:
+    """Remove what a build that was killed left half written."""
+    for folder in staging.glob("units/.*.tmp"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for name in (layout.CARD, layout.STATS):
+        for file in staging.parent.glob(f".{name}.*.tmp"):
+            file.unlink(missing_ok=True)
 
 
 class _Job:
@@ -108,7 +116,7 @@ class _Job:
                 settings = self.config.sources[name]
                 try:
                     units = source.units(context)
-                    self.works[name] = [Work(name, settings, unit, self.limit, protection) for unit in units]
+                    self.works[name] = [work_of(name, settings, unit, self.limit, protection) for unit in units]
                 except MissingError as error:
                     self._skip(name, error)
                 bar.advance(1, note=name)
@@ -149,7 +157,8 @@ class _Job:
     def _pipeline(self, works: list[Work]) -> list[object]:
         problems = msgspec.json.encode(self.problems)
         stage = Stage(works, self.staging / "units", problems, self.config.decontaminate_ngram)
-        return [Read(works, plugin_files()), Steps(works), stage]
+        plugins = plugin_files()
+        return [Read(works, plugins), Steps(works, plugins), stage]
 
     def _logs(self, works: list[Work]) -> Path:
         return self.staging / "logs" / digest([work.digest for work in works])

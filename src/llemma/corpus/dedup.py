@@ -4,8 +4,8 @@ A document is the set of its 5-word shingles. MinHash (Broder 1997) gives it a s
 equal numbers of two signatures estimates the Jaccard similarity of the sets. Signatures are cut into 14 bands of 8
 rows, and only documents that agree in a whole band are compared: a pair of similarity J meets with probability
 1 - (1 - J^8)^14, which is 0.92 at J = 0.8 and 0.9996 at J = 0.9. Each candidate is then verified on the sets, so
-nothing is merged below the threshold. Documents are taken in order: one that is similar to an earlier kept document is its copy,
-every other is kept. Copies are never chained: the similarity is always that to the kept document.
+nothing is merged below the threshold. Documents are taken in order: one that is similar to an earlier kept document is
+its copy, every other is kept. Copies are never chained: the similarity is always that to the kept document.
 """
 
 from __future__ import annotations

@@ -41,12 +41,13 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class SourceStats(msgspec.Struct, frozen=True):
-    """What became of a source: kept by split, dropped by step and reason, or why it was left out."""
+    """What became of a source: kept by split and language, dropped by step and reason, or why it was left out."""
 
     subset: str
     units: int = 0
     kept: Count = Count()
     splits: dict[str, Count] = {}
+    languages: dict[str, Count] = {}
     dropped: dict[str, dict[str, int]] = {}
     skipped: str = ""
 

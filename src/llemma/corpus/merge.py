@@ -78,7 +78,7 @@ class Table:
     def __init__(self, sources: Sequence[StagedSource]) -> None:
         self.sources = sources
         self.units = [(source, Staged(path)) for source in sources for path in source.units]
-        self.starts = np.cumsum([0, *(len(unit.index) for _, unit in self.units)])
+        self.starts = np.cumsum([0, *(len(unit) for _, unit in self.units)])
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -86,8 +86,9 @@ class Table:
     def column(self, name: str, band: int | None = None) -> Hashes:
         """One field of the index for all documents."""
         empty = np.zeros((0, 2) if name == "text" else 0, np.uint64)
-        parts = [unit.index[name] if band is None else unit.index[name][:, band] for _, unit in self.units]
-        return np.concatenate([empty, *parts])
+        # Copies, since a view of one field would keep the whole records in memory.
+        fields = (unit.index()[name] for _, unit in self.units)
+        return np.concatenate([empty, *((field if band is None else field[:, band]).copy() for field in fields)])
 
     def place(self, number: int) -> tuple[Staged, int]:
         """The unit of a document and its number in it."""
@@ -102,7 +103,7 @@ class Table:
     def signature(self, number: int) -> NDArray[np.uint32]:
         """A document's MinHash signature, read from disk."""
         unit, inner = self.place(number)
-        return np.asarray(unit.index["rows"][inner])
+        return np.asarray(unit.entry(inner)["rows"])
 
 
 Fates = dict[int, tuple[str, str]]
@@ -214,15 +215,14 @@ def _write(table: Table, fates: Fates, config: CorpusConfig, root: Path, console
             tally.unit(unit)
             for dropped in unit.ledger():
                 ledgers[source.name].write(encoder.encode(dropped) + b"\n")
-            for inner, record in enumerate(unit.index):
-                row = unit.row(inner)
+            for number, (entry, row) in enumerate(unit.rows(), start=start):
                 bar.advance(1)
-                if fate := fates.get(start + inner):
+                if fate := fates.get(number):
                     tally.drop(*fate)
                     ledgers[source.name].write(encoder.encode(Dropped(row.meta["id"], source.name, *fate)) + b"\n")
                     continue
-                split = split_of(int(record["id"]), *shares)
-                tally.keep(split, int(record["bytes"]))
+                split = split_of(int(entry["id"]), *shares)
+                tally.keep(split, str(row.meta.get("language", "other")), int(entry["bytes"]))
                 shards.add(settings.subset, split, encoder.encode(_uniform(row, schemas[settings.subset])) + b"\n")
     return _stats(table.sources, config, tallies, shards.close())
 
@@ -247,7 +247,8 @@ class _Tally:
     """Counts for one source."""
 
     def __init__(self) -> None:
-        self.units, self.splits, self.dropped = 0, dict[str, Count](), dict[str, dict[str, int]]()
+        self.units, self.dropped = 0, dict[str, dict[str, int]]()
+        self.splits, self.languages = dict[str, Count](), dict[str, Count]()
 
     def unit(self, unit: Staged) -> None:
         self.units += 1
@@ -259,12 +260,14 @@ class _Tally:
         reasons = self.dropped.setdefault(step, {})
         reasons[category(reason)] = reasons.get(category(reason), 0) + count
 
-    def keep(self, split: str, size: int) -> None:
-        self.splits[split] = added(self.splits.get(split, Count()), Count(1, size))
+    def keep(self, split: str, language: str, size: int) -> None:
+        for counts, key in ((self.splits, split), (self.languages, language)):
+            counts[key] = added(counts.get(key, Count()), Count(1, size))
 
     def stats(self, subset: str, skipped: str) -> SourceStats:
         dropped = {step: dict(sorted(reasons.items())) for step, reasons in sorted(self.dropped.items())}
-        return SourceStats(subset, self.units, added(*self.splits.values()), _in_order(self.splits), dropped, skipped)
+        kept, languages = added(*self.splits.values()), dict(sorted(self.languages.items()))
+        return SourceStats(subset, self.units, kept, _in_order(self.splits), languages, dropped, skipped)
 
 
 def added(*counts: Count) -> Count:

@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import msgspec
 import numpy as np
@@ -139,38 +138,51 @@ def writing(folder: Path, source: str) -> Iterator[UnitWriter]:
 
 
 class Staged:
-    """A staged unit, read through memory maps."""
+    """A staged unit. No file stays open: a corpus may have more units than a process may have files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record = read_json(folder / "unit.json", UnitRecord)
-        self._zip, self._decoder = zstandard.ZstdDecompressor(), msgspec.json.Decoder(Row)
+        if (folder / "index.bin").stat().st_size != len(self) * RECORD.itemsize:
+            raise self._damaged("index.bin has not the size that unit.json tells")
 
-    @functools.cached_property
+    def __len__(self) -> int:
+        return self.record.documents
+
     def index(self) -> NDArray[np.void]:
         """One `RECORD` a document."""
-        path = self.folder / "index.bin"
-        if path.stat().st_size != self.record.documents * RECORD.itemsize:
-            raise self._damaged("index.bin has not the size that unit.json tells")
-        return np.memmap(path, RECORD, "r") if self.record.documents else np.zeros(0, RECORD)
+        return np.fromfile(self.folder / "index.bin", RECORD)
 
-    @functools.cached_property
-    def _rows(self) -> NDArray[np.uint8]:
-        return np.memmap(self.folder / "documents.bin", np.uint8, "r")
+    def entry(self, number: int) -> np.void:
+        """The `RECORD` of one document."""
+        found = np.fromfile(self.folder / "index.bin", RECORD, count=1, offset=number * RECORD.itemsize)
+        return cast(np.void, found[0])
 
     def row(self, number: int) -> Row:
         """The row of one document."""
-        start, length = int(self.index["offset"][number]), int(self.index["length"][number])
+        with open(self.folder / "documents.bin", "rb") as file:
+            return self._row(file, self.entry(number))
+
+    def rows(self) -> Iterator[tuple[np.void, Row]]:
+        """Record and row of every document, in order."""
+        with open(self.folder / "documents.bin", "rb") as file:
+            for entry in self.index():
+                yield entry, self._row(file, entry)
+
+    def _row(self, file: IO[bytes], entry: np.void) -> Row:
+        file.seek(int(entry["offset"]))
         try:
-            return self._decoder.decode(self._zip.decompress(self._rows[start : start + length].tobytes()))
-        except (zstandard.ZstdError, msgspec.DecodeError, ValueError) as error:
-            raise self._damaged(f"document {number} cannot be read: {error}") from error
+            return _decoder.decode(_unzip.decompress(file.read(int(entry["length"]))))
+        except (zstandard.ZstdError, msgspec.DecodeError) as error:
+            raise self._damaged(f"a document cannot be read: {error}") from error
 
     def ledger(self) -> Iterator[Dropped]:
         """What was dropped, in order."""
         return jsonl.read(self.folder / "dropped.jsonl", Dropped)
 
     def _damaged(self, what: str) -> DataError:
-        return DataError(
-            f"damaged staged unit: {what}", where=str(self.folder), mend="remove this folder and run the build again"
-        )
+        mend = "remove this folder and run the build again"
+        return DataError(f"damaged staged unit: {what}", where=str(self.folder), mend=mend)
+
+
+_decoder, _unzip = msgspec.json.Decoder(Row), zstandard.ZstdDecompressor()

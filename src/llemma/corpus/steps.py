@@ -23,10 +23,12 @@ MIN_WORDS = 30
 
 _DIGITS = re.compile(r"[0-9]+")
 _GENERATED = re.compile(
-    r"auto(?:matically|-)?[ -]?generated|generated (?:automatically|by |from |code)|do not (?:edit|modify)|@generated",
+    r"auto(?:matically|-)?[ -]?generated|@generated|do not (?:edit|modify)"
+    r"|(?:^[\W_]*|\b(?:was|is|been) )(?:code )?generated (?:by|from|with|using)\b",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(r"\s*(?:#|//|/\*|\*|\(\*|%|;|--|\.\.|<!--|\"\"\"|''')")
+# Unindented: what a comment says about the file, not about a line of it.
+_COMMENT = re.compile(r"#|//|/\*|\s?\*|\(\*|%|;|--|\.\.|<!--|\"\"\"|\'\'\'")
 _MATHEMATICS = [
     *("numpy", "scipy", "sympy", "sage", "numba", "numexpr", "theano", "statsmodels", "networkx", "mpmath", "pymc3"),
     *("astropy", "cupy", "pycuda", "cvxpy", "pyomo", "jax"),

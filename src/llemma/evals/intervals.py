@@ -19,9 +19,7 @@ _CELLS = 2_000_000  # resampled indices held at once: 16 MB
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """The score interval of E. B. Wilson (JASA 22, 1927, p. 209) for `right` successes in `n` trials; (0, 1) for n =
-    0.
-    """
+    """The score interval of E. B. Wilson (JASA 22, 1927, p. 209): `right` successes in `n` trials; (0, 1) for n = 0."""
     if not 0 <= right <= n:
         raise ValueError(f"{right} successes in {n} trials")
     if n == 0:
@@ -41,8 +39,7 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> tuple[float, float
 def bootstrap_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """Percentile interval of sum(above) / sum(below), pairs resampled together: bits per byte over documents.
 
-    `below` is positive; a single pair has no spread, so its interval is the value itself. Equal input gives equal
-    output.
+    `below` is positive. A single pair has no spread: its interval is the value itself.
     """
     top, bottom = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     if len(top) == 0 or len(top) != len(bottom):

@@ -36,15 +36,19 @@ class Part(msgspec.Struct, Generic[T], frozen=True):
     records: list[T]
 
 
+def sweep(folder: Path) -> None:
+    """Remove what a killed process was writing into `folder`."""
+    for left in folder.glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(left.name):
+            left.unlink(missing_ok=True)
+
+
 class Journal:
     """The folder of finished batches of one evaluation."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for left in folder.glob(".*.tmp"):
-            # what a killed process was writing
-            if _TEMPORARY.fullmatch(left.name):
-                left.unlink(missing_ok=True)
+        sweep(folder)
 
     def path(self, *work: object) -> Path:
         """Where the batch of this work lies."""
@@ -61,7 +65,7 @@ class Journal:
 
     def write(self, path: Path, part: Part[T]) -> None:
         """Keep a batch, whole or not at all."""
-        jsonl.write(path, [_Head(round(part.seconds, 3)), *part.records])
+        jsonl.write(path, [_Head(part.seconds), *part.records])
 
 
 def batches(requests: Sequence[Request], samples: int) -> Iterator[list[Request]]:
@@ -76,31 +80,32 @@ def batches(requests: Sequence[Request], samples: int) -> Iterator[list[Request]
         yield batch
 
 
-def complete(backend: Backend, batch: Sequence[Request], journal: Journal) -> Part[Completion]:
+def complete(
+    backend: Backend, batch: Sequence[Request], journal: Journal, seen: Callable[[Sequence[Completion]], None]
+) -> Part[Completion]:
     """The completions of a batch in the order of its requests: from the journal, else from the backend.
 
-    Requests that ended in an error are asked again. When the backend dies, what it had finished is kept.
+    Requests that ended in an error are asked again. When the backend dies or the user stops it, what was finished is
+    kept. `seen` gets the samples of each request as soon as they are there.
     """
     path = journal.path("complete", backend.identity, batch)
     kept = journal.read(path, Completion)
-    done = _by_request(kept.records)
-    missing = [request for request in batch if not _sound(done.get(request.id, []), request)]
+    given = _by_request(kept.records)
+    done = {request.id: given[request.id] for request in batch if _sound(given.get(request.id, []), request)}
+    for samples in done.values():
+        seen(samples)
+    missing = [request for request in batch if request.id not in done]
     if not missing:
         return kept
-    begun, asked = time.monotonic(), {request.id: request for request in missing}
-    finished = False
+    begun = time.monotonic()
     try:
-        for samples in backend.complete(missing):
-            done.update(_answers(samples, asked))
-        finished = True
+        for samples in _answers(backend, missing):
+            done[samples[0].request] = samples
+            seen(samples)
     finally:
-        if finished:
-            for request in missing:
-                done.setdefault(request.id, failed(request, "the backend gave no answer"))
         records = [completion for request in batch for completion in done.get(request.id, [])]
-        part = Part(kept.seconds + time.monotonic() - begun, records)
-        if records:
-            journal.write(path, part)
+        part = Part(round(kept.seconds + time.monotonic() - begun, 3), records)
+        journal.write(path, part)
     return part
 
 
@@ -115,15 +120,17 @@ def _sound(samples: Sequence[Completion], request: Request) -> bool:
     return len(samples) == request.n and all(sample.finish != "error" for sample in samples)
 
 
-def _answers(samples: Sequence[Completion], asked: dict[str, Request]) -> dict[str, list[Completion]]:
-    """Samples by request, numbered 0 … n-1: lacking ones are errors, surplus ones and unasked answers are left out."""
-    found = {}
-    for name, group in _by_request(samples).items():
-        if name in asked:
-            given = {sample.sample: sample for sample in group}
-            everything = failed(asked[name], "the backend gave no such sample")
-            found[name] = [given.get(lacking.sample, lacking) for lacking in everything]
-    return found
+def _answers(backend: Backend, requests: Sequence[Request]) -> Iterator[list[Completion]]:
+    """All samples of each request, numbered 0 … n-1: what the backend owes is an error in its place."""
+    owed = {request.id: request for request in requests}
+    for answer in backend.complete(requests):
+        for name, group in _by_request(answer).items():
+            request = owed.pop(name, None)
+            if request is not None:
+                given = {sample.sample: sample for sample in group}
+                yield [given.get(lack.sample, lack) for lack in failed(request, "the backend gave no such sample")]
+    for request in owed.values():
+        yield failed(request, "the backend gave no answer")
 
 
 def score(backend: Backend, batch: Sequence[Passage], journal: Journal, advance: Callable[[int], None]) -> Part[Scored]:
@@ -136,6 +143,6 @@ def score(backend: Backend, batch: Sequence[Passage], journal: Journal, advance:
     for passage, likelihood in zip(batch, backend.score([passage.text for passage in batch]), strict=True):
         rows.append(scored(passage, likelihood))
         advance(likelihood.bytes)
-    part = Part(time.monotonic() - begun, rows)
+    part = Part(round(time.monotonic() - begun, 3), rows)
     journal.write(path, part)
     return part

@@ -47,9 +47,7 @@ def judged_safely(completion: Completion, gold: str, judge: Judge) -> Judgement:
 
 
 def judge_vote(samples: Sequence[Judgement], gold: str, judge: Judge) -> Judgement:
-    """The verdict on the majority of `samples`; without any answer the outcome is what they all share, or
-    `no_answer`.
-    """
+    """The verdict on the majority of `samples`; without any answer, the outcome they all share or `no_answer`."""
     vote = majority([sample.answer for sample in samples], judge.canonical)
     if vote.answer is None:
         shared = {sample.outcome for sample in samples}

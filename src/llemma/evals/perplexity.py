@@ -31,9 +31,7 @@ class Passage(msgspec.Struct, frozen=True):
 
 
 class Scored(msgspec.Struct, frozen=True):
-    """A row of `likelihoods.jsonl.zst`: what the model made of a passage; `nats` is None when it was no finite
-    number.
-    """
+    """A row of `likelihoods.jsonl.zst`: what the model made of a passage; `nats` is None where it is not finite."""
 
     subset: str
     document: str
@@ -45,8 +43,7 @@ class Scored(msgspec.Struct, frozen=True):
 
 
 def select(subset: str, documents: Sequence[Document], budget: int, cap: int) -> list[Passage]:
-    """Passages of at most `cap` UTF-8 bytes each and `budget` together, the same ones whatever the order of
-    `documents`.
+    """Passages of at most `cap` UTF-8 bytes each, `budget` together; the order of `documents` does not matter.
 
     Documents are taken in the order of a hash of their ids, which has nothing to do with their source or length. The
     last one is cut to what the budget leaves.
@@ -74,9 +71,7 @@ def truncate(text: str, size: int) -> str:
 
 
 def scored(passage: Passage, likelihood: Likelihood) -> Scored:
-    """Join a passage with its likelihood; one that is not finite, or of no bytes, is an error and stays out of every
-    sum.
-    """
+    """Join a passage with its likelihood; one not finite, or of no bytes, is an error and stays out of every sum."""
     sound = math.isfinite(likelihood.nats) and likelihood.bytes > 0
     return Scored(
         subset=passage.subset,

@@ -48,13 +48,13 @@ def evaluate(
     console: Console,
     texts: Mapping[str, Sequence[Document]] | None = None,
 ) -> Results:
-    """Ask `backend` all problems of `tasks` and the likelihood of `texts` (documents by subset), judge, and write
-    `out`.
+    """Ask `backend` the problems of `tasks` and the likelihood of `texts` (documents by subset), judge, write `out`.
 
-    Interrupted or killed, the same call goes on where it was and ends in the same files. `config.tasks` is not read:
-    the
-    caller opens tasks. Raises `ItemsError` after everything is written when too many items ended in an error.
+    Interrupted or killed, the same call goes on where it was and ends in the same files. The caller opens the tasks:
+    `config.tasks` is not read. Raises `ItemsError` after everything is written when too many items ended in an error.
     """
+    _check(tasks)
+    log.sweep(out)
     journal = Journal(out / "parts")
     asked = [(task, load(task, config)) for task in tasks]
     problems = _by_id(problem for _, (_, chosen) in asked for problem in chosen)
@@ -81,9 +81,7 @@ def evaluate(
 
 
 def rescore(out: Path, judge: str | None = None) -> Results:
-    """Judge the stored completions of `out` again, by the same judges or all by `judge`, and write verdicts and
-    results anew.
-    """
+    """Judge the stored completions of `out` again, by the same judges or all by `judge`; no model is needed."""
     facts = read_json(out / RESULTS, Results).llemma
     if judge is not None:
         facts = msgspec.structs.replace(facts, tasks=[msgspec.structs.replace(t, judge=judge) for t in facts.tasks])
@@ -162,6 +160,15 @@ def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
     )
 
 
+def _check(tasks: Sequence[Task]) -> None:
+    """Refuse two tasks of one name, and judges that are not there, before anything is asked."""
+    for task in tasks:
+        task.find_judge()
+    for name, count in Counter(task.name for task in tasks).items():
+        if count > 1:
+            raise RecipeError(f"{count} tasks are called '{name}'", where="eval.tasks", mend="rename one of the files")
+
+
 def _by_id(problems: Iterator[Problem]) -> dict[str, Problem]:
     found: dict[str, Problem] = {}
     for problem in problems:
@@ -189,13 +196,14 @@ def _ask(
     seconds, judge = 0.0, task.find_judge()
     seen: dict[str, Counter[str]] = {GREEDY: Counter(), SAMPLED: Counter()}
     with console.progress(f"eval {task.name}", sum(request.n for request in requests), "samples") as bar:
+
+        def count(samples: Sequence[Completion]) -> None:
+            name, mode = split_id(samples[0].request)
+            seen[mode].update(judged_safely(sample, problems[name].answer, judge).outcome for sample in samples)
+            bar.advance(len(samples), _note(seen))
+
         for batch in log.batches(requests, config.batch):
-            part = log.complete(backend, batch, journal)
-            seconds += part.seconds
-            for completion in part.records:
-                name, mode = split_id(completion.request)
-                seen[mode][judged_safely(completion, problems[name].answer, judge).outcome] += 1
-            bar.advance(len(part.records), _note(seen))
+            seconds += log.complete(backend, batch, journal, count).seconds
     return seconds
 
 

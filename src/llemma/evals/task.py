@@ -31,9 +31,7 @@ class Example(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Task:
-    """Problems and how to ask them. `version` changes whenever a score could: with the prompt, the data or the stop
-    strings.
-    """
+    """Problems and how to ask them. `version` changes whenever a score could: with prompt, data or stop strings."""
 
     name: str
     version: int
@@ -66,9 +64,7 @@ class Task:
 
 
 def few_shot(problem: Problem, examples: Sequence[Example]) -> str:
-    """`Problem:`, the text, a blank line, `Solution:`; worked examples before it, all joined by blank lines
-    (Minerva's shape).
-    """
+    """`Problem:`, text, blank line, `Solution:`; worked examples before it, joined by blank lines (Minerva's shape)."""
     blocks = [f"Problem:\n{example.problem}\n\nSolution:\n{example.solution}" for example in examples]
     return "\n\n".join([*blocks, f"Problem:\n{problem.text}\n\nSolution:"])
 
@@ -95,8 +91,7 @@ def jsonl_task(
 ) -> Task:
     """The task of a file of rows `{problem, answer, id?, ...}`; the other fields go to `Problem.meta`.
 
-    `examples`: worked problems, or the path of a file of them; without it our own four. `shots`: all of them without
-    it.
+    `examples`: worked problems, or the path of a file of them; without it our own four. `shots`: all if not given.
     """
     if not path.is_file():
         raise MissingError(f"no problem file '{path}'", where="eval.tasks", mend="check the path")
@@ -140,9 +135,7 @@ def read_examples(path: Path) -> tuple[Example, ...]:
 
 
 def read_problems(path: Path, task: str) -> list[Problem]:
-    """The problems of a file, each with an id of its own; a row without a problem or answer is an error that names
-    it.
-    """
+    """The problems of a file, each with an id of its own; a row that lacks something is an error that names it."""
     problems: dict[str, Problem] = {}
     for number, row in enumerate(jsonl.read(path, dict[str, msgspec.Raw]), start=1):
         where = f"{path} row {number}"

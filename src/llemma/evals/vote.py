@@ -10,9 +10,7 @@ from llemma.evals.answers.equivalent import DEFAULT
 
 
 class Vote(msgspec.Struct, frozen=True):
-    """The winning answer as its earliest sample wrote it, how many samples gave it, and how many distinct answers
-    there were.
-    """
+    """The winning answer as its earliest sample wrote it, the samples that gave it, the number of distinct answers."""
 
     answer: str | None
     votes: int

@@ -51,9 +51,10 @@ def scale(rows: Sequence[Row]) -> Scale:
     if not ends:
         return Scale(0.0, 1.0)
     low = 0.0 if rows[0].is_share else min(ends)
-    step = _round_step((max(ends) - low) or max(abs(low), 1e-6))
-    top = math.ceil(max(ends) / step - 1e-9) * step
-    return Scale(math.floor(low / step + 1e-9) * step, min(1.0, top) if rows[0].is_share else top)
+    step = _round_step(max(max(ends) - low, 1e-3))  # nothing finer is worth an axis
+    bottom = math.floor(low / step + 1e-9) * step
+    top = max(math.ceil(max(ends) / step - 1e-9) * step, bottom + step)
+    return Scale(bottom, min(1.0, top) if rows[0].is_share else top)
 
 
 def _round_step(size: float) -> float:

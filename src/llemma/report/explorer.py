@@ -46,11 +46,11 @@ class Vote(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """What one model made of one problem. `share` is the winning answer's part of all sampled votes."""
+    """What one model made of one problem; `verdict` is (outcome, why) of the vote over the samples."""
 
     greedy: Sample | None
     votes: list[Vote]
-    share: float | None
+    verdict: tuple[str, str] | None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -199,7 +199,8 @@ def side(problem: str, model: Judged) -> Side:
     ]
     sampled = sorted(model.completions.get((problem, "maj"), []), key=lambda completion: completion.sample)
     votes = count_votes([_sample(completion, "maj", problem, model) for completion in sampled])
-    return Side(greedy[0] if greedy else None, votes, _share(votes))
+    vote = model.verdicts.get((problem, "vote", 0))
+    return Side(greedy[0] if greedy else None, votes, (vote.outcome, visible(vote.why)) if vote else None)
 
 
 def _sample(completion: Completion, reading: str, problem: str, model: Judged) -> Sample:
@@ -231,12 +232,6 @@ def _written(sample: Sample) -> str | None:
     return (sample.answer or "").strip() or None
 
 
-def _share(votes: Sequence[Vote]) -> float | None:
-    cast = sum(len(vote.samples) for vote in votes)
-    winners = [len(vote.samples) for vote in votes if vote.answer is not None]
-    return max(winners, default=0) / cast if cast else None
-
-
 def _index(problems: Sequence[Problem], models: Sequence[Judged]) -> Index:
     return Index(
         models=[visible(model.label) for model in models],
@@ -250,14 +245,17 @@ def _index(problems: Sequence[Problem], models: Sequence[Judged]) -> Index:
 
 def _facets(problems: Sequence[Problem], models: Sequence[Judged]) -> Iterator[Facet]:
     """Outcome by model, what flipped, agreement of the votes, task, and the problems' own facts."""
-    outcomes = [[_outcome(problem.id, model) for problem in problems] for model in models]
+    outcomes = [[_outcome(problem.id, "greedy", model) for problem in problems] for model in models]
     for number, (model, column) in enumerate(zip(models, outcomes, strict=True)):
-        yield _facet(f"outcome{number}", visible(model.label), column, (*OUTCOMES, MISSING), always=True)
+        yield _facet(f"outcome{number}", visible(model.label), column, (*OUTCOMES, MISSING))
     if len(models) > 1:
         flips = [flip(before, after) for before, after in zip(outcomes[0], outcomes[1], strict=True)]
-        yield _facet("flip", "Change", flips, ("gained", "lost", "both right", "both not"), always=True)
+        yield _facet("flip", "Change", flips, ("gained", "lost", "both right", "both not"))
     for number, model in enumerate(models):
         if any(reading == "maj" for _, reading in model.completions):
+            votes = [_outcome(problem.id, "vote", model) for problem in problems]
+            if set(votes) != {MISSING}:
+                yield _facet(f"vote{number}", f"Majority, {visible(model.label)}", votes, (*OUTCOMES, MISSING))
             column = [_agreement(problem.id, model) for problem in problems]
             yield _facet(f"share{number}", f"Agreement, {visible(model.label)}", column, SHARES)
     columns = {"task": [problem.task for problem in problems]}
@@ -268,15 +266,15 @@ def _facets(problems: Sequence[Problem], models: Sequence[Judged]) -> Iterator[F
             yield _facet(key, key.capitalize(), [visible(value) or "none" for value in column], ())
 
 
-def _facet(key: str, label: str, column: list[str], order: Sequence[str], *, always: bool = False) -> Facet:
+def _facet(key: str, label: str, column: list[str], order: Sequence[str]) -> Facet:
     present = set(column)
     values = [value for value in order if value in present] + sorted(present.difference(order))
     codes = {value: number for number, value in enumerate(values)}
     return Facet(key, label, values, [codes[value] for value in column])
 
 
-def _outcome(problem: str, model: Judged) -> str:
-    verdict = model.verdicts.get((problem, "greedy", 0))
+def _outcome(problem: str, reading: str, model: Judged) -> str:
+    verdict = model.verdicts.get((problem, reading, 0))
     return verdict.outcome if verdict else MISSING
 
 

@@ -108,6 +108,7 @@ def overview(run: read.Run) -> dict[str, Any]:
         "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
         "subsets": tables.subsets(run),
         "sources": tables.sources(run.stats) if run.stats else [],
+        "skipped": tables.skipped(run.stats) if run.stats else [],
     }
 
 
@@ -115,7 +116,7 @@ def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars
     """Rows that share an axis: problems solved, and bits per byte."""
     solved = [row for row in table.rows if row.is_share]
     bits = [row for row in table.rows if not row.is_share]
-    named = (("Problems solved", solved), ("Bits per byte on held-out text", bits))
+    named = (("Problems solved", solved), ("Bits per byte", bits))
     return [(name, rows, bars.scale(rows)) for name, rows in named if rows]
 
 
@@ -169,6 +170,7 @@ def environment() -> Environment:
         "size": byte_size,
         "whole": lambda n: f"{n:,}".replace(",", "\u202f"),
         "short": count,
+        "duration": duration,
         "percent": lambda share: f"{100 * share:.1f} %",
         "anchor": anchor,
         "word": lambda outcome: outcome.replace("_", " "),

@@ -23,46 +23,45 @@ T = TypeVar("T")
 LABELS = {"base": "Base", "math": "Continued"}
 
 
-class SplitCount(msgspec.Struct, frozen=True):
-    """Size of one split of a subset; `bytes` are of UTF-8 text."""
+class Count(msgspec.Struct, frozen=True):
+    """Documents and the bytes of their text in UTF-8."""
 
-    documents: int = 0
+    docs: int = 0
     bytes: int = 0
 
 
-class SourceCount(msgspec.Struct, frozen=True):
-    """What became of one source's documents; `dropped` is step -> reason -> documents."""
+class SourceStats(msgspec.Struct, frozen=True):
+    """What became of a source: kept, dropped by step and reason, or (`skipped`) why it was left out."""
 
     subset: str = ""
-    read: int = 0
-    kept: int = 0
-    bytes: int = 0
+    kept: Count = Count()
     dropped: dict[str, dict[str, int]] = {}
+    skipped: str = ""
 
 
 class CorpusStats(msgspec.Struct, frozen=True):
-    """`corpus/stats.json`; `skipped` is source -> why it could not be read here and how to add it."""
+    """`corpus/stats.json`: subset -> split -> size, and every source."""
 
-    subsets: dict[str, dict[str, SplitCount]] = {}
-    sources: dict[str, SourceCount] = {}
-    skipped: dict[str, str] = {}
+    subsets: dict[str, dict[str, Count]] = {}
+    sources: dict[str, SourceStats] = {}
 
 
 class Store(msgspec.Struct, frozen=True):
-    """`store.json` of a token store."""
+    """`store.json` of a token store; `text_bytes` is the UTF-8 size of the text behind the tokens."""
 
     tokens: int = 0
     documents: int = 0
+    text_bytes: int = 0
     vocab_size: int = 0
     tokenizer_digest: str = ""
 
 
 class PlannedPart(msgspec.Struct, frozen=True):
-    """A source's share of a training run's tokens, as planned."""
+    """What a training run draws from a source: tokens, of how many available, and the epochs they amount to."""
 
     source: str
-    weight: float = 0.0
     tokens: int = 0
+    available: int = 0
     epochs: float = 0.0
 
 
@@ -101,20 +100,56 @@ class Training(msgspec.Struct, frozen=True):
     metrics: list[Metric]
 
 
-class _OwnResults(msgspec.Struct, frozen=True):
+class TaskFacts(msgspec.Struct, frozen=True):
+    """How a task was asked."""
+
+    task: str
+    shots: int = 0
+    judge: str = ""
+    problems: int = 0
+    asked: int = 0
+    k: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 0
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """Our part of `results.json`; `general` names subsets of text that is no mathematics, `seconds` are the model's."""
+
+    model: str = ""
+    device: str = ""
+    seconds: float = 0.0
+    tasks: list[TaskFacts] = []
     scores: list[Score] = []
+    general: list[str] = []
 
 
 class _Results(msgspec.Struct, frozen=True):
-    llemma: _OwnResults = _OwnResults()
+    llemma: Facts = Facts()
+
+
+class Scored(msgspec.Struct, frozen=True):
+    """A row of `likelihoods.jsonl.zst`: a model's nats for a passage of a document, None where they are no number."""
+
+    subset: str
+    document: str
+    nats: float | None = None
+    bytes: int = 0
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """An evaluation folder; its scores are read, its samples stay on disk until asked for."""
+    """An evaluation folder; its facts and scores are read, its samples stay on disk until asked for."""
 
     name: str
     folder: Path
-    scores: list[Score]
+    facts: Facts = Facts()
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A mark: a finished unit of the run's work and what it took."""
+
+    unit: str
+    seconds: float = 0.0
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -128,6 +163,7 @@ class Run(msgspec.Struct, frozen=True):
     stores: dict[str, dict[str, Store]]
     trainings: list[Training]
     evaluations: list[Evaluation]
+    stages: list[Stage]
     absent: list[str]
 
 
@@ -152,6 +188,7 @@ def run(folder: Path) -> Run:
         stores=_stores(folder / "tokens", absent),
         trainings=_trainings(folder, absent),
         evaluations=_evaluations(folder, absent),
+        stages=_stages(folder / "marks", absent),
         absent=absent,
     )
     absent.extend(_gaps(result))
@@ -165,7 +202,7 @@ def _gaps(found: Run) -> Iterator[str]:
         yield "evaluations: no model has been evaluated yet"
     if not (found.folder / "corpus").is_dir() and (found.folder / "recipe.toml").is_file() and not _alone(found.folder):
         yield "corpus: not built yet"
-    if found.evaluations and all(not e.scores for e in found.evaluations):
+    if found.evaluations and all(not e.facts.scores for e in found.evaluations):
         yield "scores: no results.json holds scores yet"
 
 
@@ -240,8 +277,13 @@ def _evaluations(folder: Path, absent: list[str]) -> list[Evaluation]:
     found = []
     for home in sorted(homes, key=_order):
         results = _optional(home / "results.json", _Results, absent)
-        found.append(Evaluation(name=home.name, folder=home, scores=results.llemma.scores if results else []))
+        found.append(Evaluation(name=home.name, folder=home, facts=results.llemma if results else Facts()))
     return found
+
+
+def _stages(folder: Path, absent: list[str]) -> list[Stage]:
+    found = [_optional(path, Stage, absent) for path in sorted(folder.rglob("*.json"))]
+    return sorted((stage for stage in found if stage), key=lambda stage: (-stage.seconds, stage.unit))
 
 
 def _rows(path: Path, kind: type[T]) -> list[T]:
@@ -266,8 +308,13 @@ def completions(evaluation: Evaluation) -> list[Completion]:
 
 
 def verdicts(evaluation: Evaluation) -> list[Verdict]:
-    """Every verdict of an evaluation; its `problem` is the id of the request (see `request_parts`)."""
+    """Every verdict of an evaluation; its `problem` is the id of the request, or `<problem>#vote` for a vote."""
     return _rows(evaluation.folder / "verdicts.jsonl.zst", Verdict)
+
+
+def likelihoods(evaluation: Evaluation) -> list[Scored]:
+    """What the model made of every passage of held-out text."""
+    return _rows(evaluation.folder / "likelihoods.jsonl.zst", Scored)
 
 
 def request_parts(request: str) -> tuple[str, str]:

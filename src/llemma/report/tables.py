@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,38 +13,23 @@ import msgspec
 from llemma.core.console import table as plain_table
 from llemma.core.types import OUTCOMES, SPLITS, Score
 from llemma.report import read
+from llemma.report.changes import BITS, TOTAL, Change, Items, change, items, kind
 
-TOTAL = "mathematics"
 Better = Literal["higher", "lower"]
 
 
-class Change(msgspec.Struct, frozen=True):
-    """After minus before, with its 95 % interval.
-
-    `paired` says whether the same items were compared one by one; otherwise the interval is the wider, cautious one.
-    """
-
-    value: float
-    low: float
-    high: float
-    paired: bool
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
-
-
 class Row(msgspec.Struct, frozen=True):
-    """One measurement of the models; `scores` has one entry a column, None where it was not measured."""
+    """One measurement of the models; `scores` has one entry a column, None where it was not measured.
+
+    `general` marks text that is no mathematics: there a model that loses nothing has done well.
+    """
 
     task: str
     metric: str
     better: Better
     scores: list[Score | None]
     change: Change | None = None
-    gained: int | None = None
-    lost: int | None = None
+    general: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -52,12 +37,17 @@ class Row(msgspec.Struct, frozen=True):
         return self.better == "higher"
 
     @property
+    def n(self) -> int:
+        """Problems or documents behind the scores."""
+        return max((score.n for score in self.scores if score), default=0)
+
+    @property
     def label(self) -> str:
         """How a person calls the metric."""
-        if self.metric == "greedy":
-            return "greedy"
-        votes = self.metric.removeprefix("maj@")
-        return f"majority of {votes}" if votes != self.metric else self.metric.replace("_", " ")
+        kind, _, number = self.metric.partition("@")
+        if kind == "maj":
+            return f"majority of {number}"
+        return "one sample (mean)" if self.metric == "pass@1" else self.metric.replace("_", " ")
 
     @property
     def helped(self) -> bool | None:
@@ -92,7 +82,7 @@ class BeforeAfter(msgspec.Struct, frozen=True):
             cells += (
                 [signed(row.change.value, row.is_share), span(row.change, row.is_share)] if row.change else ["-", "-"]
             )
-        return [*cells, str(max((score.n for score in row.scores if score), default=0))]
+        return [*cells, str(row.n)]
 
 
 def before_after(run: Path) -> BeforeAfter:
@@ -102,81 +92,31 @@ def before_after(run: Path) -> BeforeAfter:
 
 def compare(evaluations: Sequence[read.Evaluation]) -> BeforeAfter:
     """One row for each task and metric that any evaluation has a score for."""
-    scores = [{(s.task, s.metric): s for s in evaluation.scores} for evaluation in evaluations]
-    keys = sorted({key for table in scores for key in table}, key=_reading_order)
-    right = [greedy_outcomes(evaluation) for evaluation in evaluations[:2]]
-    rows = [_row(key, [table.get(key) for table in scores], right) for key in keys]
+    scores = [{(s.task, s.metric): s for s in evaluation.facts.scores} for evaluation in evaluations]
+    general = {subset for evaluation in evaluations for subset in evaluation.facts.general}
+    measured = [items(evaluation) for evaluation in evaluations[:2]]
+    keys = sorted({key for table in scores for key in table}, key=lambda key: _reading_order(key, general))
+    rows = [_row(key, [table.get(key) for table in scores], measured, general) for key in keys]
     return BeforeAfter(models=[read.label(e.name) for e in evaluations], rows=rows)
 
 
-def _reading_order(key: tuple[str, str]) -> tuple[bool, bool, str, int, str]:
-    """Problem solving first, task by task, greedy before votes; then bits per byte by subset, the total last."""
+def _reading_order(key: tuple[str, str], general: Collection[str]) -> tuple[bool, int, str, int, str]:
+    """Problem solving first, task by task: greedy, votes, one sample; then bits per byte: the subsets of mathematics,
+    their total, other text."""
     task, metric = key
-    votes = metric.removeprefix("maj@")
-    size = int(votes) if votes.isdigit() else 0
-    return (metric == "bits_per_byte", task == TOTAL, task, size, metric)
+    if metric == BITS:
+        return (True, 2 if task in general else 1 if task == TOTAL else 0, task, 0, metric)
+    kinds = ("greedy", "maj", "pass")
+    return (False, 0, task, kinds.index(kind(metric)) if kind(metric) in kinds else len(kinds), metric)
 
 
-def _row(key: tuple[str, str], scores: list[Score | None], outcomes: list[dict[str, tuple[str, str]]]) -> Row:
+def _row(key: tuple[str, str], scores: list[Score | None], measured: Sequence[Items], general: Collection[str]) -> Row:
     task, metric = key
-    better: Better = "lower" if metric == "bits_per_byte" else "higher"
-    before, after = scores[0], scores[1] if len(scores) > 1 else None
-    if before is None or after is None:
-        return Row(task, metric, better, scores)
-    if metric != "greedy":
-        return Row(task, metric, better, scores, difference(before, after))
-    pairs = Counter(
-        (outcome == "right", outcomes[1][request][1] == "right")
-        for request, (of_task, outcome) in outcomes[0].items()
-        if request in outcomes[1] and of_task in (task, "")
-    )
-    if pairs.total() != before.n or before.n != after.n:  # not the same problems: nothing to pair
-        return Row(task, metric, better, scores, difference(before, after))
-    change = difference(
-        before, after, phi(pairs[True, True], pairs[True, False], pairs[False, True], pairs[False, False])
-    )
-    return Row(task, metric, better, scores, change, gained=pairs[False, True], lost=pairs[True, False])
-
-
-def greedy_outcomes(evaluation: read.Evaluation) -> dict[str, tuple[str, str]]:
-    """Problem id -> (task, outcome) of its greedy completion; the task is empty where the problem is not on disk."""
-    tasks = {problem.id: problem.task for problem in read.problems(evaluation)}
-    outcomes: dict[str, tuple[str, str]] = {}
-    for verdict in read.verdicts(evaluation):
-        problem, reading = read.request_parts(verdict.problem)
-        if reading == "greedy":
-            outcomes[problem] = (tasks.get(problem, ""), verdict.outcome)
-    return outcomes
-
-
-def difference(before: Score, after: Score, correlation: float | None = None) -> Change:
-    """After minus before with a 95 % interval made from the two intervals ("square and add").
-
-    Newcombe 1998, Statistics in Medicine 17:2635-2650, method 10, for paired proportions; Zou and Donner 2008,
-    Statistics in Medicine 27:1693-1702, for any two estimates. Without `correlation` the estimates are taken as
-    independent, which for two models on the same items gives too wide an interval rather than too narrow a one.
-    """
-    rho = correlation or 0.0
-    value = after.value - before.value
-    down, up = after.value - after.low, before.high - before.value
-    low = value - _root(down, up, rho)
-    down, up = before.value - before.low, after.high - after.value
-    return Change(value, low, value + _root(up, down, rho), paired=correlation is not None)
-
-
-def _root(a: float, b: float, rho: float) -> float:
-    return math.sqrt(max(0.0, a * a - 2 * rho * a * b + b * b))
-
-
-def phi(both: int, first: int, second: int, neither: int) -> float:
-    """The correlation of two paired yes/no results, with Newcombe's continuity correction; 0 where it is undefined."""
-    margins = (both + first) * (second + neither) * (both + second) * (first + neither)
-    if not margins:
-        return 0.0
-    cross = float(both * neither - first * second)
-    if cross > 0:
-        cross = max(0.0, cross - (both + first + second + neither) / 2)
-    return cross / math.sqrt(margins)
+    better: Better = "lower" if metric == BITS else "higher"
+    moved = None
+    if len(scores) > 1 and scores[0] is not None and scores[1] is not None:
+        moved = change(scores[0], scores[1], measured)
+    return Row(task, metric, better, scores, moved, general=better == "lower" and task in general)
 
 
 def number(value: float, share: bool) -> str:
@@ -214,9 +154,11 @@ def subsets(run: read.Run) -> list[SubsetRow]:
     for subset in sorted({*counted, *run.stores}):
         splits = {*counted.get(subset, {}), *run.stores.get(subset, {})}
         for split in sorted(splits, key=_split_order):
-            size, store = counted.get(subset, {}).get(split), run.stores.get(subset, {}).get(split)
-            documents = size.documents if size else store.documents if store else 0
-            rows.append(SubsetRow(subset, split, documents, size.bytes if size else 0, store.tokens if store else None))
+            store = run.stores.get(subset, {}).get(split)
+            size = counted.get(subset, {}).get(split)
+            if size is None:
+                size = read.Count(store.documents, store.text_bytes) if store else read.Count()
+            rows.append(SubsetRow(subset, split, size.docs, size.bytes, store.tokens if store else None))
     return rows
 
 
@@ -237,7 +179,6 @@ class SourceRow(msgspec.Struct, frozen=True):
 
     source: str
     subset: str
-    read: int
     kept: int
     bytes: int
     losses: list[Loss]
@@ -247,13 +188,24 @@ class SourceRow(msgspec.Struct, frozen=True):
         """Documents dropped by any step."""
         return sum(loss.documents for loss in self.losses)
 
+    @property
+    def read(self) -> int:
+        """Documents that the source gave."""
+        return self.kept + self.dropped
+
 
 def sources(stats: read.CorpusStats) -> list[SourceRow]:
-    """Kept and dropped by source, the reasons with most documents first."""
+    """Kept and dropped by source, the reasons with most documents first; sources that were left out are not here."""
     return [
-        SourceRow(name, one.subset, one.read, one.kept, one.bytes, _losses(one.dropped))
+        SourceRow(name, one.subset, one.kept.docs, one.kept.bytes, _losses(one.dropped))
         for name, one in sorted(stats.sources.items(), key=lambda item: (item[1].subset, item[0]))
+        if not one.skipped
     ]
+
+
+def skipped(stats: read.CorpusStats) -> list[tuple[str, str]]:
+    """Sources that could not be read, with the reason."""
+    return sorted((name, one.skipped) for name, one in stats.sources.items() if one.skipped)
 
 
 def _losses(dropped: dict[str, dict[str, int]]) -> list[Loss]:
@@ -262,11 +214,15 @@ def _losses(dropped: dict[str, dict[str, int]]) -> list[Loss]:
 
 
 class MixtureRow(msgspec.Struct, frozen=True):
-    """A source of a training run: planned share, tokens and epochs, and the tokens drawn where the run counted them."""
+    """A source of a training run: its share of the tokens, what the plan draws from how much, and how often it is seen.
+
+    `drawn` is what was drawn so far, where the run counted it.
+    """
 
     source: str
-    weight: float
+    share: float
     tokens: int
+    available: int
     epochs: float
     drawn: int | None
 
@@ -274,12 +230,15 @@ class MixtureRow(msgspec.Struct, frozen=True):
 def mixture(training: read.Training) -> list[MixtureRow]:
     """The mixture of a training run, the largest share first."""
     parts = training.plan.mixture if training.plan else []
-    total = sum(part.weight for part in parts) or 1.0
+    total = sum(part.tokens for part in parts) or 1
     drawn: dict[str, int] = {}
     for row in training.metrics:
         drawn = row.drawn or drawn
-    rows = [MixtureRow(p.source, p.weight / total, p.tokens, p.epochs, drawn.get(p.source)) for p in parts]
-    return sorted(rows, key=lambda row: (-row.weight, row.source))
+    rows = [
+        MixtureRow(part.source, part.tokens / total, part.tokens, part.available, part.epochs, drawn.get(part.source))
+        for part in parts
+    ]
+    return sorted(rows, key=lambda row: (-row.tokens, row.source))
 
 
 def tally(outcomes: Iterable[str] | dict[str, int]) -> list[tuple[str, int]]:
@@ -293,8 +252,9 @@ def summary(table: BeforeAfter) -> list[str]:
     """The table's main changes as sentences: each task's greedy and voted accuracy, and the total bits per byte."""
     if not table.compares:
         return []
-    rows = [row for row in table.rows if row.change and (row.is_share or row.task == TOTAL)]
-    return [_sentence(row) for row in rows[:4]]
+    solved = [row for row in table.rows if row.change and kind(row.metric) in ("greedy", "maj")]
+    total = [row for row in table.rows if row.change and row.metric == BITS and row.task == TOTAL]
+    return [_sentence(row) for row in [*solved[:4], *total]]
 
 
 def _sentence(row: Row) -> str:

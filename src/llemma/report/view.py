@@ -56,9 +56,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         super().__init__(*args, **kwargs)
 
     def do_HEAD(self) -> None:
+        """Answer with the headers of a file."""
         self._answer()
 
     def do_GET(self) -> None:
+        """Answer with a file."""
         path = self._answer()
         if path is not None:
             with open(path, "rb") as file:

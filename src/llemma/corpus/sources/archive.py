@@ -33,7 +33,7 @@ FREE_BYTES = 64_000_000
 
 
 class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """UTF-8 text files in tar (plain, gzip, bzip2, xz) and zip archives. Ids are the archive's name and the path in it."""
+    """Text files in tar (plain, gzip, bzip2, xz) and zip archives. Ids are the archive's name and the path in it."""
 
     inputs: list[str]
     """Archives; each is a unit, and so is each match of a pattern like `data/*.tar.gz`."""
@@ -93,7 +93,10 @@ def as_documents(member: Member, prefix: str, source: str, facts: dict[str, str]
 
 
 def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """The wanted files of an archive; a file that is no archive at all is a `DataError`."""
+    """The wanted files of an archive; a file that is no archive at all is a `DataError`.
+
+    What begins like a compressed stream is taken for a damaged archive, which ends with a member that says so.
+    """
     with open(path, "rb") as file:
         head = file.read(8)
         file.seek(0)
@@ -145,7 +148,7 @@ def _tar_members(file: IO[bytes], head: bytes, path: Path, wanted: Callable[[str
     stream = _Limited(_decompressed(file, head), limit)
     try:
         tar = tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header)
-    except _DAMAGE as error:
+    except tarfile.TarError as error:
         raise DataError(
             f"not an archive: {path.name}",
             where=str(path),

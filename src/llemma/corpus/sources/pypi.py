@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import html.parser
+import http.client
 import json
 import os
 import re
@@ -154,7 +155,9 @@ def _download(file: File, console: Console) -> Iterator[bytes]:
                 while block := answer.read(1 << 18):
                     bar.advance(len(block))
                     yield block
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+                if size and bar.done != size:
+                    raise OSError(f"the answer ended after {bar.done:.0f} of {size} bytes")
+    except (OSError, http.client.HTTPException) as error:
         raise MissingError(f"cannot fetch {file.name}: {error}", where=file.url, mend=_OFFLINE) from error
 
 
@@ -173,7 +176,7 @@ class Index:
         for url in [*links, *(f"{index.rstrip('/')}/{_normal(name)}/" for index in indexes)]:
             try:
                 files = _offers(url)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
                 failures += [] if _is_absent(error) else [f"{url}: {error}"]
                 continue
             for file in files:
@@ -208,7 +211,7 @@ def configured(environment: Any, config: dict[str, list[str]]) -> tuple[list[str
 
     def values(key: str) -> list[str]:
         named = environment.get("PIP_" + key.replace("-", "_").upper())
-        return named.split() if named else config.get(key, [])
+        return config.get(key, []) if named is None else str(named).split()
 
     links = [_as_url(link) for link in values("find-links")]
     if values("no-index")[:1] in (["1"], ["true"], ["True"], ["yes"], ["on"]):

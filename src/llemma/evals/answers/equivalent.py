@@ -30,9 +30,7 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """A way of judging, as three functions: registered by name (kind "judge"), named by tasks, exchangeable
-    afterwards.
-    """
+    """A way of judging, as three functions: registered by name (kind "judge") and named by tasks."""
 
     name: str
     version: int
@@ -42,9 +40,7 @@ class Judge:
 
 
 def equivalent(a: str, b: str) -> bool:
-    """Whether two final answers are the same, by the conventions of `normalise`. Symmetric and reflexive; never
-    raises.
-    """
+    """Whether two final answers are the same, by the conventions of `normalise`. Symmetric, reflexive, never raises."""
     return compare(a, b).equal
 
 
@@ -70,21 +66,28 @@ def _short(form: str) -> str:
 def judge(text: str, gold: str, by: Judge | None = None) -> Judgement:
     """The verdict on a completion's (or bare answer's) text."""
     by = by or DEFAULT
-    found = by.find(text)
+    return _judge_found(by.find(text), gold, by)
+
+
+def judge_completion(completion: Completion, gold: str, by: Judge | None = None) -> Judgement:
+    """The verdict on a completion: a backend's error and a cut-off text without an answer are outcomes of their own.
+
+    A cut-off text that is nothing but a bare answer may be half of one (`12` of `120`), so it is cut off too.
+    """
+    by = by or DEFAULT
+    if completion.finish == "error":
+        return Judgement("error", None, completion.error or "the backend reported an error")
+    found = by.find(completion.text)
+    if completion.finish == "length" and (found is None or found.rule == "bare"):
+        return Judgement("cut_off", None, f"no answer within {completion.tokens or 'the allowed'} tokens")
+    return _judge_found(found, gold, by)
+
+
+def _judge_found(found: Found | None, gold: str, by: Judge) -> Judgement:
     if found is None:
         return Judgement("no_answer", None, "no answer found in the text")
     equal, why = by.compare(found.answer, gold)
     return Judgement("right" if equal else "wrong", found.answer, f"{why} [found by: {found.rule}]")
-
-
-def judge_completion(completion: Completion, gold: str, by: Judge | None = None) -> Judgement:
-    """The verdict on a completion: a backend's error and a cut-off text without an answer are outcomes of their own."""
-    if completion.finish == "error":
-        return Judgement("error", None, completion.error or "the backend reported an error")
-    judgement = judge(completion.text, gold, by)
-    if judgement.outcome == "no_answer" and completion.finish == "length":
-        return Judgement("cut_off", None, f"no answer within {completion.tokens or 'the allowed'} tokens")
-    return judgement
 
 
 def _form(answer: str) -> str:

@@ -1,10 +1,9 @@
 """Where the answer is in a completion, or that there is none.
 
-The last explicit statement wins ("Final Answer: …", "The answer is …", `#### n`), because an answer may be recited
-inside the reasoning before the final one; then the last `\\boxed{}`; then the whole text, when it is short enough to
-be an answer and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded:
-completions are untrusted
-and can be megabytes of anything.
+The last explicit statement or box wins ("Final Answer: …", "The answer is …", `#### n`, `\\boxed{}`), because an answer
+may be recited inside the reasoning before the final one; then the whole text, when it is short enough to be an answer
+and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded: completions are
+untrusted and can be megabytes of anything.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ from llemma.evals.answers.normalise import canonical
 
 MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
+
+MAX_READ = 200_000
+"""Characters at the end of a completion in which an answer is looked for; longer than any model's budget."""
 
 MAX_ANSWER = 2_000
 """Characters kept of an answer."""
@@ -53,8 +55,10 @@ class Found(msgspec.Struct, frozen=True):
 
 def find(text: str) -> Found | None:
     """The answer that `text` (a completion, or a bare answer) ends in, or None."""
-    text = before_next_problem(text)
-    return _stated(text) or _last_box(text) or _bare(text)
+    text = before_next_problem(text)[-MAX_READ:]
+    (stated_at, stated), (boxed_at, boxed) = _stated(text), _last_box(text)
+    # a box behind "the answer is" is part of it, or more final than it
+    return (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
 
 
 def before_next_problem(text: str) -> str:
@@ -66,12 +70,13 @@ def before_next_problem(text: str) -> str:
     return text
 
 
-def _stated(text: str) -> Found | None:
+def _stated(text: str) -> tuple[int, Found | None]:
+    """The last explicit statement of an answer, and where it begins; -1 and None without one."""
     for match in _last(_MARKER.finditer(text)):
         answer = _after(text, match.end())
         if answer and not _opinion(answer):
-            return Found(answer, "####" if match.group().endswith("#") else "answer is")
-    return None
+            return match.start(), Found(answer, "####" if match.group().endswith("#") else "answer is")
+    return -1, None
 
 
 def _last(matches: Iterable[re.Match[str]]) -> Iterator[re.Match[str]]:
@@ -84,13 +89,9 @@ def _opinion(answer: str) -> bool:
 
 
 def _after(text: str, start: int) -> str:
-    """What a marker introduces: a box, or the rest of the sentence on the first line that is not blank."""
-    window = text[start : start + MAX_ANSWER]
-    skipped = len(window) - len(window.lstrip("* \t\r\n"))
-    line = window[skipped:].partition("\n")[0]
-    box = _BOX.search(line)
-    inside = _box_at(text, start + skipped + box.end()) if box else None
-    return inside or _first_sentence(line).strip(" \t\r*")
+    """What a marker introduces: the first sentence on the first line that is not blank."""
+    line = text[start : start + MAX_ANSWER].lstrip("* \t\r\n").partition("\n")[0]
+    return _first_sentence(line).strip(" \t\r*")
 
 
 def _first_sentence(line: str) -> str:
@@ -108,18 +109,16 @@ def _outside_formula(before: str) -> bool:
     return closed and plain.count("{") <= plain.count("}")
 
 
-def _last_box(text: str) -> Found | None:
+def _last_box(text: str) -> tuple[int, Found | None]:
     for match in _last(_BOX.finditer(text)):
         inside = _box_at(text, match.end())
         if inside:
-            return Found(inside, "\\boxed")
-    return None
+            return match.start(), Found(inside, "\\boxed")
+    return -1, None
 
 
 def _box_at(text: str, start: int) -> str | None:
-    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word (`\\boxed
-    5`).
-    """
+    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word."""
     if text[start : start + 1] != "{":
         words = text[start : start + MAX_BARE].split(maxsplit=1)
         return words[0].strip("$.,") if words else None
@@ -135,4 +134,6 @@ def _bare(text: str) -> Found | None:
     answer = text.strip()
     if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
         return None
+    if answer.count("{") > answer.count("}"):
+        return None  # broken off
     return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None

@@ -2,11 +2,11 @@
 
 Conventions, each of which a reader may disagree with:
 
-- Numbers are exact rationals: `1,200`, `1200.0`, `1.2e3`, `\\frac{2400}{2}` and `$1,200` are one number. `0.33` is
-  not 1/3.
+- Numbers are exact rationals: `1,200`, `1200.0`, `1.2e3`, `\\frac{2400}{2}` and `$1,200` are one number, and `0.33`
+  is not 1/3.
 - A currency sign, a percent sign and trailing unit words are units; 50% is 50 of something, never 0.5.
-  The unit is no part of the canonical form; `equivalent` refuses two answers in different measures (`3 hours`, `3
-  minutes`).
+  The unit is no part of the canonical form; `equivalent` refuses two answers in different measures (`3 hours`,
+  `3 minutes`), but does not compare counted things (`3 apples`, `3 pears`).
 - A comma between groups of three digits separates thousands (`1,234`); any other comma separates items.
 - `n\\frac{a}{b}` and `n a/b` with a/b below 1 are mixed numbers.
 - `x = 5` is the number 5. Any other answer is compared as text: TeX spacing, font commands, outer `$`, `\\boxed`,

@@ -11,9 +11,7 @@ from fractions import Fraction
 import msgspec
 
 MAX_DIGITS = 400
-"""Digits of a number and absolute value of a power of ten: sums on these take microseconds, `10^(10^9)` takes
-forever.
-"""
+"""Digits of a number, and absolute value of a power of ten: beyond these an answer stays a text."""
 
 _DECIMAL = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SIGN = r"(?P<sign>[+-]?) ?"
@@ -97,9 +95,7 @@ _NO_UNIT = frozenset({
 
 
 class Quantity(msgspec.Struct, frozen=True):
-    """An exact number and the measure it is in: a name of the table above, or empty for plain numbers and counted
-    things.
-    """
+    """An exact number and its measure: a name of the table above, empty for plain numbers and counted things."""
 
     value: Fraction
     unit: str = ""
@@ -173,9 +169,7 @@ def _unit(rest: str) -> str | None:
 
 
 def _measure(words: str, power: str | None, *, alone: bool) -> str | None:
-    """`alone`: the words are set apart from the number, so that unknown ones name counted things (`5 apples`, never
-    `5x`).
-    """
+    """The measure that `words` name; `alone` says that they stand apart, so that others count things (not `5x`)."""
     parts = words.lower().rstrip(". ").split()
     if parts and parts[0] in ("square", "sq", "cubic"):
         power, parts = ("3" if parts[0] == "cubic" else "2"), parts[1:]

@@ -157,7 +157,7 @@
           chosen.set(facet.key, set);
           filter(); remember();
         };
-        const dot = facet.key.startsWith("outcome") ? node("i", "dot o-" + slug(value)) : null;
+        const dot = /^(outcome|vote)/.test(facet.key) ? node("i", "dot o-" + slug(value)) : null;
         return node("label", "", box, dot, word(value), node("span", "n", String(numbers[code])));
       }));
     }));
@@ -178,6 +178,7 @@
     const total = side.votes.reduce((sum, vote) => sum + vote.samples.length, 0);
     if (!total) return null;
     const made = node("div", "votes", node("h4", "", `${total} sampled answers`));
+    if (side.verdict) made.append(node("p", "sample-facts", "majority", badge(side.verdict[0])), node("p", "why", side.verdict[1]));
     for (const vote of side.votes) {
       const bar = node("span", "bar-fill " + (vote.right ? "o-right" : vote.answer === null ? "o-no_answer" : "o-wrong"));
       bar.style.width = (100 * vote.samples.length) / total + "%";
