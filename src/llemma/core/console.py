@@ -9,13 +9,14 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
 HEARTBEAT_SECONDS = 5.0
 
 
@@ -56,6 +57,12 @@ class Progress:
     def note(self, text: str) -> None:
         """Replace the free text at the end of the line."""
         self.text = text
+
+    def counted(self, items: Iterable[T]) -> Iterator[T]:
+        """Pass `items` on, counting each as one unit done."""
+        for item in items:
+            yield item
+            self.advance()
 
     def line(self) -> str:
         """`train 1200/42000 steps 2.9% | 98.2k/s | eta 5h12m | loss 1.23`."""

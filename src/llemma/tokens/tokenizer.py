@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llemma.core.console import Progress
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import file_digest, replacing
+from llemma.tokens.config import TokenizerConfig
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as RustTokenizer
 
 BOS, EOS = "<s>", "</s>"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
 class Tokenizer:
@@ -105,6 +109,19 @@ def _config() -> dict[str, object]:
         "eos_token": EOS,
         "clean_up_tokenization_spaces": False,
     }
+
+
+def make(config: TokenizerConfig, texts: Iterable[str], to: Path, bar: Progress) -> None:
+    """The tokenizer that `config` asks for, in the folder `to`: a copy of the given one, or one trained on `texts`."""
+    if not config.path:
+        train_bpe(bar.counted(capped(texts, config.train_bytes)), config.vocab_size, to)
+        return
+    source = load(Path(config.path)).path
+    with replacing(to) as folder:
+        folder.mkdir()
+        for name in TOKENIZER_FILES:
+            if (source.parent / name).is_file():
+                shutil.copyfile(source.parent / name, folder / name)
 
 
 def capped(texts: Iterable[str], limit: int) -> Iterator[str]:

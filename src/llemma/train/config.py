@@ -38,6 +38,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Windows of one optimizer step."""
     micro_batch: int = 0
     """Windows computed at once; 0 means the whole batch."""
+    init: str = ""
+    """A checkpoint folder to start from; empty means the phase before, or `[model]` with random weights."""
     rope_theta: float | None = None
     """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
     optimizer: Literal["adamw", "muon"] = "adamw"

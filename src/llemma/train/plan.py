@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from llemma.tokens.mixture import Share
-from llemma.train.config import TrainConfig
+from llemma.train.config import ModelConfig, TrainConfig
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -29,6 +29,12 @@ class TrainPlan(msgspec.Struct, frozen=True):
     flops: float
     memory: int
     mixture: list[Share] = []
+
+
+def shape_of(model: ModelConfig, vocab_size: int) -> Shape:
+    """The sizes of a model that `[model]` describes, with its vocabulary."""
+    names = [name for name in Shape.__struct_fields__ if name != "vocab_size"]
+    return Shape(vocab_size=vocab_size, **{name: getattr(model, name) for name in names})
 
 
 def parameters(shape: Shape) -> int:

@@ -29,34 +29,16 @@ THINGS = (
     "marbles", "nuts", "oranges", "pears", "pencils", "pens", "plates", "plums", "ribbons", "seeds", "shells", "stamps",
     "stickers", "stones", "tickets", "tiles",
 )  # fmt: skip
-BEGINNINGS = (
-    "{name} has {n} {things}.",
-    "{name} starts with {n} {things}.",
-    "There are {n} {things} in {name}'s bag.",
-    "{name} owns {n} {things}.",
-)
+BEGINNINGS = ("{name} has {n} {things}.", "{name} starts with {n} {things}.", "{name} owns {n} {things}.")
 QUESTIONS = (
+    "How many {things} are there now?",
     "How many {things} does {name} have now?",
-    "How many {things} are there in the end?",
-    "How many {things} does {name} have at the end?",
+    "How many {things} are left?",
 )
-GAINS = (
-    "{name} finds {k} more.",
-    "{name} buys {k} more.",
-    "A friend gives {name} {k} more.",
-    "Then {name} gets {k} more.",
-)
-LOSSES = (
-    "{name} gives away {k}.",
-    "{name} loses {k} of them.",
-    "{name} sells {k} of them.",
-    "Then {k} of them are used up.",
-)
-TIMES = ("{name} then makes the number {k} times as large.", "Now {name} gets {k} times as many.")
-SHARES = (
-    "{name} puts them into {k} equal bags and keeps one bag.",
-    "{name} shares them equally among {k} people and keeps one share.",
-)
+GAINS = ("{name} finds {k} more.", "{name} buys {k} more.", "{name} is given {k} more.")
+LOSSES = ("{name} gives away {k}.", "{name} loses {k}.", "{name} sells {k}.")
+TIMES = ("Then there are {k} times as many.",)
+SHARES = ("{name} splits them into {k} equal bags and keeps one bag.",)
 
 
 class Worked(msgspec.Struct, frozen=True):
@@ -107,16 +89,21 @@ EVENTS: tuple[Callable[[random.Random, int], Event | None], ...] = (_gain, _gain
 
 
 def worked(seed: int, index: int) -> Worked:
-    """Problem number `index` of `seed`."""
+    """Problem number `index` of `seed`.
+
+    The solution goes through the story again and adds to each event its equation, as people do who explain.
+    """
     rng = random.Random(f"{seed}/{index}")
     name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(3, 20)
     level = rng.choice((1, 1, 2, 2, 3))
-    sentences, steps = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)], []
-    while len(steps) < level:
+    sentences = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)]
+    steps = sentences[:]
+    while len(steps) <= level:
         event = rng.choice(EVENTS)(rng, n)
         if event is not None:
-            sentences.append(event.sentence.format(name=name, k=event.k))
-            steps.append(f"{n} {event.sign} {event.k} = {event.result}.")
+            sentence = event.sentence.format(name=name, k=event.k)
+            sentences.append(sentence)
+            steps.append(f"{sentence[:-1]}: {n} {event.sign} {event.k} = {event.result}.")
             n = event.result
     question = rng.choice(QUESTIONS).format(name=name, things=things)
     return Worked(

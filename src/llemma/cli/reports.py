@@ -1,0 +1,36 @@
+"""`llemma report|view`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llemma.cli.options import common
+from llemma.core.console import Console
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", type=FOLDER, help="Folder for the pages; default RUN/report.")
+@common
+def report(runs: tuple[Path, ...], out: Path | None, console: Console) -> None:
+    """Write the pages of RUNS: a folder that opens by double click."""
+    from llemma.report import build
+
+    with console.progress("report"):
+        page = build(list(runs), out or runs[0] / "report")
+    console.emit({"report": str(page)}, f"report: {page}")
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.option("--port", default=8000, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@common
+def view(run: Path, port: int, console: Console) -> None:
+    """Serve the report of RUN on this machine's loopback address until Ctrl-C."""
+    from llemma.report.view import serve
+
+    serve(run, port)

@@ -1,0 +1,67 @@
+"""`llemma tokenize|train|export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from llemma.cli.options import common, sets
+from llemma.core.console import Console
+
+FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("corpus", type=FOLDER)
+@click.option("--tokenizer", required=True, type=FOLDER, help="Folder or file with tokenizer.json.")
+@click.option("--out", required=True, type=FOLDER, help="Folder for <subset>/<split>/ stores.")
+@common
+def tokenize(corpus: Path, tokenizer: Path, out: Path, console: Console) -> None:
+    """Turn every split of CORPUS into a memory-mapped token store."""
+    from llemma.reproduce.training import tokenize_corpus
+
+    infos = tokenize_corpus(corpus, tokenizer, out, console)
+    lines = "\n".join(f"{name}: {info.documents:,} documents, {info.tokens:,} tokens" for name, info in infos.items())
+    console.emit(infos, f"{lines}\ntoken stores: {out}\n  next: llemma train RECIPE --set data.tokens={out}")
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option("--plan", "only_plan", is_flag=True, help="Print parameters, FLOPs and memory, and write nothing.")
+@click.option("--resume", type=FOLDER, metavar="RUN", help="Go on with this run; it holds its own recipe.")
+@click.option("--out", type=FOLDER, help="Run folder; default runs/RECIPE-train.")
+@sets
+@common
+def train(
+    recipe: str | None, only_plan: bool, resume: Path | None, out: Path | None, sets: tuple[str, ...], console: Console
+) -> None:
+    """Train the phases of RECIPE on the token stores it names (data.tokens, data.tokenizer)."""
+    from llemma.core.errors import UsageError
+    from llemma.core.home import runs_folder
+    from llemma.reproduce import schema, training
+
+    if (recipe is None) == (resume is None):
+        raise UsageError(
+            "train needs a recipe, or --resume RUN", mend="llemma train RECIPE, or llemma train --resume RUN"
+        )
+    loaded = schema.load(str(resume / "recipe.toml") if resume else str(recipe), sets)
+    if only_plan:
+        console.emit(*training.plan(loaded))
+        return
+    folder = resume or out or runs_folder() / f"{loaded.name}-train"
+    facts = training.train(loaded, folder, console)
+    last = list(facts)[-1]
+    console.emit(facts, f'run: {folder}\n  next: llemma generate -m run:{folder / last} "PROMPT"')
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@click.option("--to", required=True, type=FOLDER, help="Folder to write; must not exist.")
+@common
+def export(run: Path, to: Path, console: Console) -> None:
+    """Write the model of RUN as a Hugging Face folder that `from_pretrained` reads."""
+    from llemma.reproduce.training import export as write
+
+    source = write(run, to)
+    console.emit({"from": str(source), "to": str(to)}, f"exported {source} to {to}")

@@ -1,0 +1,102 @@
+"""What this machine can do, and how to add the rest."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+
+from llemma.core.home import home_folder
+from llemma.core.runs import device
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One finding; `mend` says how to add what is missing."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+def examine() -> list[Check]:
+    """All checks, none of which changes anything."""
+    return [
+        Check("python", True, platform.python_version()),
+        Check("processor", True, device()),
+        _memory(),
+        _disk(),
+        _torch(),
+        _package("transformers", "other model architectures, parity tests", "pip install 'llemma[hf]'"),
+        _program(
+            "coqc", ["--version"], "Rocq's library as a source of proofs", "apt-get install coq libcoq-coquelicot"
+        ),
+        _program("bwrap", ["--version"], "running untrusted programs", "apt-get install bubblewrap"),
+        _program("chromium", ["--version"], "tests of the report pages", "apt-get install chromium"),
+    ]
+
+
+def _memory() -> Check:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Check("memory", total >= 8, f"{total:.0f} GiB", "" if total >= 8 else "the mini recipe wants 8 GiB")
+
+
+def _disk() -> Check:
+    folder = next(path for path in (home_folder(), *home_folder().parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 2**30
+    return Check(
+        "disk",
+        free >= 2,
+        f"{free:.0f} GiB free for {home_folder()}",
+        "" if free >= 2 else "set LLEMMA_HOME to a larger disk",
+    )
+
+
+def _torch() -> Check:
+    if importlib.util.find_spec("torch") is None:
+        return Check("torch", False, "not installed", "pip install -c constraints.txt llemma")
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no GPU"
+    bf16 = "bf16 in hardware" if "avx512_bf16" in _cpu_flags() else "bf16 emulated: set train.PHASE.precision = 'fp32'"
+    return Check("torch", True, f"{torch.__version__}, {gpu}, {bf16}")
+
+
+def _cpu_flags() -> str:
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.exists() else ""
+
+
+def _package(name: str, what_for: str, mend: str) -> Check:
+    if importlib.util.find_spec(name) is None:
+        return Check(name, False, f"not installed; for {what_for}", mend)
+    return Check(name, True, importlib.metadata.version(name))
+
+
+def _program(name: str, arguments: list[str], what_for: str, mend: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return Check(name, False, f"not found; for {what_for}", mend)
+    try:
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check(name, False, f"does not run: {error}", mend)
+    lines = done.stdout.strip().splitlines()
+    return Check(name, done.returncode == 0, lines[0] if lines else path, "" if done.returncode == 0 else mend)
+
+
+def text(checks: list[Check]) -> str:
+    """One line a check, and what to type for what is missing."""
+    width = max(len(check.name) for check in checks)
+    lines = []
+    for check in checks:
+        lines.append(f"{'ok     ' if check.ok else 'missing'} {check.name.ljust(width)}  {check.found}")
+        if check.mend:
+            lines.append(f"{' ' * (9 + width)} mend: {check.mend}")
+    return "\n".join(lines)

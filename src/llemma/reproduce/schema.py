@@ -1,0 +1,106 @@
+"""The schema of a recipe: every room's section, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llemma.core import recipe as recipes
+from llemma.core import registry
+from llemma.core.errors import RecipeError, suggest
+from llemma.core.recipe import Recipe
+from llemma.corpus.config import CorpusConfig
+from llemma.evals.config import EvalConfig
+from llemma.tokens.config import TokenizerConfig
+from llemma.train.config import ModelConfig, TrainConfig
+
+
+class ProblemsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Generated word problems that are kept away from training and asked of every model."""
+
+    count: int = 200
+    """Held-out problems."""
+    seed: int = 1_000_003
+    """Their seed; must differ from the seeds of the corpus' own synthetic problems."""
+
+
+class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `llemma train` reads; `llemma reproduce` makes its own and does not look here."""
+
+    tokens: str = ""
+    """Folder of token stores, `<subset>/<split>/`."""
+    tokenizer: str = ""
+    """The tokenizer they were made with; empty means `tokenizer/` beside the stores."""
+
+
+class LlemmaRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A recipe. A command reads the sections it needs and refuses a recipe that lacks one."""
+
+    title: str = ""
+    """One line for people."""
+    plugins: list[str] = []
+    """Python files that register sources, steps, tasks, judges or backends."""
+    problems: ProblemsConfig = ProblemsConfig()
+    corpus: CorpusConfig | None = None
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    data: DataConfig = DataConfig()
+    model: ModelConfig | None = None
+    train: dict[str, TrainConfig] = {}
+    """Training phases in their order; the first starts from `[model]`, each other continues the one before."""
+    eval: EvalConfig = EvalConfig()
+
+
+def load(name: str, sets: list[str] | tuple[str, ...] = ()) -> Recipe[LlemmaRecipe]:
+    """Read and check a recipe, plug-ins loaded; everything that is wrong is reported before any work begins."""
+    recipe = recipes.load(name, LlemmaRecipe, sets)
+    for plugin in recipe.value.plugins:
+        registry.load_plugin(Path(plugin))
+    check(recipe)
+    return recipe
+
+
+def check(recipe: Recipe[LlemmaRecipe]) -> None:
+    """Refuse what types cannot: unknown plug-ins, options a source lacks, mixtures of subsets that nobody fills."""
+    value = recipe.value
+    if value.corpus is not None:
+        from llemma.corpus.check import open_sources
+
+        open_sources(value.corpus)
+        _check_subsets(recipe, value.corpus)
+    if value.train and value.model is None and not any(phase.init for phase in value.train.values()):
+        raise RecipeError(
+            "a first training phase without a model to start from",
+            where=f"{recipe.path} train",
+            mend="add a [model] section for random weights, or init = 'CHECKPOINT_FOLDER' in the phase",
+        )
+
+
+def _check_subsets(recipe: Recipe[LlemmaRecipe], corpus: CorpusConfig) -> None:
+    known = {source.subset for source in corpus.sources.values()}
+    named = [
+        *(
+            (f"train.{name}.mixture", part.source)
+            for name, phase in recipe.value.train.items()
+            for part in phase.mixture
+        ),
+        *(("tokenizer.subsets", subset) for subset in recipe.value.tokenizer.subsets),
+    ]
+    wrong = [
+        f"{where}: no source fills the subset '{name}' {suggest(name, known)}".rstrip()
+        for where, name in named
+        if name not in known
+    ]
+    if wrong:
+        raise RecipeError(
+            "\n  ".join(wrong), where=str(recipe.path), mend=f"the subsets are {', '.join(sorted(known))}"
+        )
+
+
+def need(recipe: Recipe[LlemmaRecipe], section: str) -> Any:
+    """The section of a recipe that a command cannot do without."""
+    value = getattr(recipe.value, section)
+    if not value:
+        raise RecipeError(f"the recipe has no [{section}]", where=str(recipe.path), mend=f"add a [{section}] section")
+    return value

@@ -1,0 +1,230 @@
+"""The whole sentence on one recipe: problems, corpus, tokenizer, tokens, training, evaluation, report.
+
+Every stage names its work by a digest of its settings and of the content of its inputs, and records a digest of what it
+wrote. A stage whose mark has the right digest and whose outputs are as they were is not done again, so the same
+command continues after any interruption, and a changed or damaged file leads to exactly the work that depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from llemma.core import jsonl
+from llemma.core.console import Console, duration
+from llemma.core.errors import RecipeError
+from llemma.core.files import digest, file_digest
+from llemma.core.home import cache_folder
+from llemma.core.recipe import Recipe
+from llemma.core.runs import Run, open_run
+from llemma.core.types import Document, Problem
+from llemma.corpus import layout
+from llemma.reproduce.schema import LlemmaRecipe, need
+
+VERSION = 1
+TASK = "word_problems"
+
+
+class Stage:
+    """A unit of a run: its name, the digest of its work, and the files it leaves, relative to the run folder."""
+
+    def __init__(self, name: str, key: str, outputs: list[str], work: Callable[[], dict[str, Any] | None]) -> None:
+        self.name, self.key, self.outputs, self.work = name, key, outputs, work
+
+
+def reproduce(recipe: Recipe[LlemmaRecipe], out: Path, console: Console, *, fresh: bool = False) -> Path:
+    """Run a recipe from sources to report in the run folder `out`; returns the path of `report/index.html`."""
+    for section in ("corpus", "train"):
+        need(recipe, section)
+    with open_run(out, "reproduce", recipe.value, console, fresh=fresh) as run:
+        pipeline = Pipeline(run, recipe.value)
+        for stage in pipeline.stages():
+            perform(run, stage)
+    return out / "report" / "index.html"
+
+
+def perform(run: Run, stage: Stage) -> None:
+    """Do a stage unless its mark and its outputs say that it is done."""
+    mark = run.mark(stage.name, stage.key)
+    if mark is not None:
+        if mark.facts.get("outputs") == content(run.path, stage.outputs):
+            run.console.say(f"{stage.name}: done before ({duration(mark.seconds)})")
+            return
+        run.console.warn(f"{stage.name}: its files were changed or removed since; doing it again")
+    run.console.say(f"{stage.name} ...")
+    started = time.monotonic()
+    facts = stage.work() or {}
+    facts["outputs"] = content(run.path, stage.outputs)
+    run.finish(stage.name, stage.key, time.monotonic() - started, facts)
+
+
+def content(root: Path, outputs: list[str]) -> str:
+    """A digest of files and folders under `root`: relative names and content; a missing one counts as empty."""
+    files = [file for name in outputs for file in _files(root / name)]
+    return digest([(str(file.relative_to(root)), file_digest(file)) for file in files])
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return [path] if path.is_file() else []
+
+
+class Pipeline:
+    """The stages of a recipe in one run folder. Later stages are made when earlier ones are done: their keys hold the
+    content of what those wrote."""
+
+    def __init__(self, run: Run, recipe: LlemmaRecipe) -> None:
+        self.run, self.recipe, self.console, self.path = run, recipe, run.console, run.path
+        assert recipe.corpus is not None
+        self.corpus_config = recipe.corpus
+        self.phases = list(recipe.train)
+
+    def stages(self) -> Iterator[Stage]:
+        """All stages in their order."""
+        yield self.problems()
+        self.corpus()
+        yield self.tokenizer()
+        for subset, split in self._splits():
+            yield self.tokens(subset, split)
+        for index in range(len(self.phases)):
+            yield self.training(index)
+        for phase in self.phases:
+            yield self.evaluation(phase)
+        yield self.report()
+
+    def problems(self) -> Stage:
+        """Generate the held-out problems and the worked examples shown before them."""
+        from llemma.corpus.sources import synthetic
+
+        config, shots = self.recipe.problems, self.recipe.eval.shots
+        clash = [
+            name for name, source in self.corpus_config.sources.items() if source.options.get("seed") == config.seed
+        ]
+        if clash:
+            raise RecipeError(
+                f"the held-out problems and the source '{clash[0]}' have the same seed {config.seed}",
+                where="problems.seed",
+                mend="give them different seeds",
+            )
+
+        def work() -> None:
+            jsonl.write(self.path / "problems.jsonl", (synthetic.worked(config.seed, i) for i in range(config.count)))
+            examples = (synthetic.worked(config.seed + 1, i) for i in range(shots or 4))
+            jsonl.write(self.path / "examples.jsonl", examples)
+
+        key = digest(VERSION, synthetic.VERSION, config, shots)
+        return Stage("problems", key, ["problems.jsonl", "examples.jsonl"], work)
+
+    def corpus(self) -> None:
+        """Build the corpus; `corpus.build` keeps its own marks, one a unit of input, and looks at every input again."""
+        from llemma.corpus.build import build
+
+        rows = jsonl.read(self.path / "problems.jsonl", dict[str, Any])
+        protected = [Problem(row["id"], TASK, row["problem"], row["answer"]) for row in rows]
+        build(self.corpus_config, self.path / "corpus", cache=cache_folder(), protected=protected, console=self.console)
+
+    def _splits(self) -> list[tuple[str, str]]:
+        """Subsets and splits of the corpus that hold documents and are tokenised."""
+        pairs = [
+            (subset, split) for subset in layout.subsets(self.path / "corpus") for split in ("train", "validation")
+        ]
+        return [(subset, split) for subset, split in pairs if self._shards(subset, split)]
+
+    def _shards(self, subset: str, split: str) -> list[str]:
+        folder = self.path / "corpus" / subset / split
+        return [str(shard.relative_to(self.path)) for shard in sorted(folder.glob("*.jsonl.zst"))]
+
+    def _texts(self, subset: str, split: str) -> Iterator[str]:
+        return (document.text for document in layout.read_split(self.path / "corpus", subset, split))
+
+    def tokenizer(self) -> Stage:
+        """Train the tokenizer (or copy the given one) on the training split."""
+        from llemma.tokens import tokenizer
+
+        config = self.recipe.tokenizer
+        subsets = config.subsets or layout.subsets(self.path / "corpus")
+        inputs = content(self.path, [shard for subset in subsets for shard in self._shards(subset, "train")])
+
+        def work() -> None:
+            with self.console.progress("tokenizer", unit="documents") as bar:
+                texts = (text for subset in subsets for text in self._texts(subset, "train"))
+                tokenizer.make(config, texts, self.path / "tokenizer", bar)
+
+        return Stage("tokenizer", digest(VERSION, config, inputs), ["tokenizer"], work)
+
+    def tokens(self, subset: str, split: str) -> Stage:
+        """Tokenise one split of one subset into a store."""
+        from llemma.tokens import store, tokenizer
+
+        target = f"tokens/{subset}/{split}"
+        key = digest(VERSION, content(self.path, ["tokenizer", *self._shards(subset, split)]))
+
+        def work() -> dict[str, Any]:
+            found = tokenizer.load(self.path / "tokenizer")
+            with self.console.progress(f"tokens {subset}/{split}", unit="documents") as bar:
+                info = store.write_store(bar.counted(self._texts(subset, split)), found, self.path / target)
+            return {"tokens": info.tokens}
+
+        return Stage(f"tokens-{subset}-{split}", key, [target], work)
+
+    def training(self, index: int) -> Stage:
+        """One training phase."""
+        name = self.phases[index]
+        config = self.recipe.train[name]
+        before = Path(config.init) if config.init else self.path / self.phases[index - 1] / "final" if index else None
+        start = digest(self.recipe.model) if before is None else content(before, ["."])
+        stores = sorted(f"tokens/{subset}" for subset in layout.subsets(self.path / "corpus"))
+        key = digest(VERSION, config, start, content(self.path, ["tokenizer", *stores]))
+
+        def work() -> dict[str, Any]:
+            from llemma.reproduce.phases import train_phase
+
+            return train_phase(
+                self.path / name,
+                config,
+                tokens=self.path / "tokens",
+                tokenizer=self.path / "tokenizer",
+                init=before,
+                shape=self.recipe.model,
+                console=self.console,
+            )
+
+        return Stage(f"train-{name}", key, [f"{name}/final"], work)
+
+    def evaluation(self, phase: str) -> Stage:
+        """Ask a phase's model the held-out problems, and measure bits per byte on every validation split."""
+        out = f"eval/{phase}"
+        validation = [
+            shard for subset, split in self._splits() if split == "validation" for shard in self._shards(subset, split)
+        ]
+        inputs = content(self.path, ["problems.jsonl", "examples.jsonl", f"{phase}/final", *validation])
+
+        def work() -> dict[str, Any]:
+            from llemma.reproduce.phases import evaluate_phase
+
+            texts = {subset: self._documents(subset) for subset, split in self._splits() if split == "validation"}
+            return evaluate_phase(self.path, phase, self.recipe.eval, texts, self.console)
+
+        files = ["problems.jsonl.zst", "completions.jsonl.zst", "verdicts.jsonl.zst", "results.json"]
+        return Stage(
+            f"eval-{phase}", digest(VERSION, self.recipe.eval, inputs), [f"{out}/{file}" for file in files], work
+        )
+
+    def _documents(self, subset: str) -> list[Document]:
+        return list(layout.read_split(self.path / "corpus", subset, "validation"))
+
+    def report(self) -> Stage:
+        """Write the pages."""
+        parts = [f"{phase}/{file}" for phase in self.phases for file in ("metrics.jsonl", "plan.json")]
+        inputs = content(self.path, ["corpus/stats.json", "eval", *parts])
+
+        def work() -> None:
+            from llemma import report
+
+            with self.console.progress("report"):
+                report.build([self.path], self.path / "report")
+
+        return Stage("report", digest(VERSION, inputs), ["report"], work)
