@@ -10,7 +10,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 # The HTML standard reads these labels as their Windows supersets.
 _ALIASES = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252",
             "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso-8859-9": "cp1254", "x-sjis": "shift_jis"}  # fmt: skip
-_CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0x7F])
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def decode(raw: bytes, charset: str | None = None) -> str:
@@ -46,6 +46,4 @@ def _detected(raw: bytes) -> str:
 
 def printable(text: str) -> str:
     """`text` without control characters and lone surrogates, which parsers choke on."""
-    if not text.isprintable():
-        text = text.translate(_CONTROLS)
-    return text.encode("utf-8", "ignore").decode("utf-8")
+    return _CONTROLS.sub("", text).encode("utf-8", "ignore").decode("utf-8")

@@ -33,25 +33,27 @@ _ALWAYS = [
 ]  # fmt: skip
 _ENVIRONMENT = r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
 _STRING = r"""(['"])((?:\\.|(?!\1).)*?)\1"""
-_MATHJAX_LIST = re.compile(r"""['"]?(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]""")
+_MATHJAX_LIST = re.compile(r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]""")
 _KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
 _KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
 _ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
 _ASCII_PAGE = re.compile(r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE)
-_ENGINE = re.compile(r"mathjax|katex|jsmath|asciimathml", re.IGNORECASE)
+_ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
 
 
 def pairs_of(source: str) -> list[Pair]:
     """The delimiters in force on a page, longest first, from its raw HTML."""
     pairs = {pair.left: pair for pair in _ALWAYS}
-    for pair in [*_mathjax(source), *_katex(source)]:
+    lowered = source.lower()
+    engine = any(name in lowered for name in _ENGINES)
+    for pair in [*_mathjax(source), *_katex(source)] if engine else ():
         if pair.left == "$" and pair.right == "$":
             pair = Pair("$", "$", pair.display, "dollar")
         if pair.left not in ("$$",):
             pairs[pair.left] = pair
     if "$" not in pairs:
-        pairs["$"] = Pair("$", "$", False, "loose" if not _ENGINE.search(source) else "dollar_loose")
-    for pair in _ascii(source):
+        pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
+    for pair in _ascii(source) if engine or "am_" in lowered else ():
         pairs[pair.left] = pair
     return sorted(pairs.values(), key=lambda pair: -len(pair.left))
 
