@@ -1,0 +1,134 @@
+"""What is not content: elements known by tag, role or class, and lines known by their words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from llemma.corpus.web.forms import text_of
+from llemma.corpus.web.shelf import TOKEN
+
+_TAGS = "script style noscript nav footer button iframe svg canvas template select input object embed audio video dialog link meta".split()
+_ROLES = frozenset("navigation banner contentinfo search dialog alert menu menubar toolbar complementary".split())
+# Whole words of a class or id (split at -, _ and case changes) that name furniture wherever they occur.
+_WORDS = frozenset(
+    "breadcrumb breadcrumbs cookie cookies gdpr consent newsletter subscribe pagination pager share sharing sharebar social"
+    " sidebar navbar navbox navigation advert adverts advertisement sponsor sponsored promo popup modal toast disqus"
+    " editsection headerlink skiplink catlinks printfooter related recommended recommendations masthead"
+    " colophon signup login outbrain taboola paywall votes vote voting votecell upvote downvote".split()
+)
+# Names that count only as a whole.
+_NAMES = frozenset(
+    "comments comment-list commentlist comment-respond respond comments-area comment-form post-comments js-comments-container"
+    " toc-nav site-header site-footer page-header-nav global-header global-footer mw-jump-link mw-editsection noprint"
+    " mw-navigation mw-panel footer header-nav related-posts post-nav nav-links nav-previous nav-next menu topbar top-bar"
+    " skip-link skip-to-content screen-reader-text sr-only visually-hidden usermenu post-menu post-signature user-info"
+    " js-vote-count vote-count-post score js-post-menu comment-thread copyright printfooter siteSub contentSub jump-to-nav"
+    " edit-this-page prev-next-area sphinxsidebar wy-nav-side rst-footer-buttons bd-sidebar bd-toc pre-article-nav".split()
+)
+_PARTS = re.compile(r"[-_\s]+|(?<=[a-z])(?=[A-Z])")
+_NEVER = frozenset("html body main article".split())
+MAX_SHARE = 0.5
+"""Of a page's text; an element that holds more is the page itself, whatever its class says."""
+
+
+def remove(tree: Any) -> None:
+    """Take furniture out of the tree: scripts, navigation, forms, hidden elements, cookie notes, comments, votes."""
+    from lxml import etree
+
+    etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_TAGS, with_tail=False)
+    total = len(text_of(tree)) or 1
+    for element in tree.xpath("//*[@class or @id or @role or @hidden or @style or @aria-hidden]"):
+        if element.tag in _NEVER or element.getparent() is None or not _is_furniture(element):
+            continue
+        if len(text_of(element)) <= MAX_SHARE * total:
+            element.drop_tree()
+    for element in tree.xpath("//header|//form|//aside|//ul|//ol"):
+        if element.getparent() is not None and _FURNITURE_BY_TAG[element.tag](element, total):
+            element.drop_tree()
+    for image in tree.iter("img"):
+        image.attrib.pop("alt", None)
+
+
+def _is_furniture(element: Any) -> bool:
+    style = element.get("style")
+    if element.get("hidden") is not None or (style and _hides(style)):
+        return True
+    return (element.get("role") or "") in _ROLES or _named(element.get("class") or "", element.get("id") or "")
+
+
+@lru_cache(maxsize=4096)
+def _hides(style: str) -> bool:
+    return bool(re.search(r"display\s*:\s*none|visibility\s*:\s*hidden", style, re.IGNORECASE))
+
+
+@lru_cache(maxsize=16384)
+def _named(class_names: str, identifier: str) -> bool:
+    names = [*class_names.split()[:20], identifier]
+    if any(name in _NAMES for name in names):
+        return True
+    return any(_WORDS.intersection(_PARTS.split(name[:80].lower()) + _PARTS.split(name[:80])) for name in names)
+
+
+def _site_header(element: Any, total: int) -> bool:
+    inside = next(element.iterancestors("article", "main", "section"), None) is not None
+    return not inside and len(text_of(element)) < 0.2 * total and next(element.iter("h1"), None) is None
+
+
+def _form(element: Any, total: int) -> bool:
+    return len(text_of(element)) < 0.2 * total
+
+
+def _aside(element: Any, total: int) -> bool:
+    return not TOKEN.search(text_of(element)) and _form(element, total)
+
+
+def _link_list(element: Any, total: int) -> bool:
+    """A list that is nearly all links, of short items, outside references: a menu."""
+    links = [len(" ".join(text_of(a).split())) for a in element.iter("a")]
+    length = len(" ".join(text_of(element).split()))
+    return len(links) >= 3 and sum(links) > 0.8 * length and sum(links) / len(links) < 60
+
+
+_FURNITURE_BY_TAG = {"header": _site_header, "form": _form, "aside": _aside, "ul": _link_list, "ol": _link_list}
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+_LINE = re.compile(
+    r"(?:share|tweet|like|reply|print|email|edit|copy|link|cite|follow|save|report|flag|upvote|downvote|permalink|top|menu|home|search"
+    r"|log ?in|sign ?(?:in|up)|register|subscribe|contents|skip to (?:main )?content|back to top|read more|learn more"
+    r"|(?:previous|next|older|newer)(?: (?:post|page|chapter|lesson|article)s?)?|leave a (?:comment|reply)"
+    r"|(?:\d+|no) (?:comments?|replies|votes?|likes?|shares?|views?)|add a comment|post a comment|all rights reserved\.?"
+    r"|share (?:this|on) .{0,40}|follow us.{0,40}|we use cookies.{0,300}|this (?:site|website) uses cookies.{0,300}"
+    r"|accept(?: all)?(?: cookies)?|advertisement|sponsored|loading\.*|©.{0,80}|copyright ©?.{0,80})[\s»›→|.]*",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"(#{1,6}) ")
+_BULLET_ONLY = re.compile(r"[\s\ue002]*(?:-|\d+\.|[•|▲▼×✕#*]+)\s*")
+
+
+def clean_lines(text: str) -> str:
+    """`text` without lines of furniture, bullets without content and headings without a body."""
+    lines = [line for line in text.split("\n") if not _is_noise(line)]
+    kept: list[str] = []
+    next_level = 0  # of the heading that follows with nothing in between; 1 at the end of the page
+    body = False
+    for line in reversed(lines):
+        heading = _HEADING.match(line)
+        if heading:
+            level = len(heading[1])
+            if not body and (next_level == 0 or next_level <= level) and level > 1:
+                continue
+            next_level, body = level, False
+        elif line.strip():
+            body = True
+        kept.append(line)
+    return "\n".join(reversed(kept))
+
+
+def _is_noise(line: str) -> bool:
+    stripped = line.strip()
+    if not stripped or len(stripped) > 320:
+        return False
+    return bool(_LINE.fullmatch(stripped) or _BULLET_ONLY.fullmatch(stripped))

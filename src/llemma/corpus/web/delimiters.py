@@ -1,0 +1,362 @@
+"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments, and the page's own MathJax or KaTeX settings.
+
+A formula may be cut by inline tags (Markdown turns `a_1 b_2` into `a<em>1 b</em>2`), so text is scanned a block at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from llemma.corpus.web import asciimath
+from llemma.corpus.web.shelf import OPEN, Shelf
+
+MAX_FORMULA = 8000
+"""Characters; a delimiter whose partner is further away is text."""
+
+
+class Pair(NamedTuple):
+    """An opening and a closing delimiter; kinds: tex, ascii, dollar (needs a plausible content), loose (very plausible)."""
+
+    left: str
+    right: str
+    display: bool
+    kind: str = "tex"
+
+
+_ALWAYS = [
+    Pair("$$", "$$", True, "double"), Pair("\\[", "\\]", True), Pair("\\(", "\\)", False),
+    Pair("[tex]", "[/tex]", False), Pair("[itex]", "[/itex]", False), Pair("[math]", "[/math]", False),
+    Pair("[latex]", "[/latex]", False), Pair("[texx]", "[/texx]", False), Pair("[TEX]", "[/TEX]", False),
+    Pair("[dtex]", "[/dtex]", True), Pair("$latex ", "$", False),
+]  # fmt: skip
+_ENVIRONMENT = r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
+_STRING = r"""(['"])((?:\\.|(?!\1).)*?)\1"""
+_MATHJAX_LIST = re.compile(r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]""")
+_KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
+_KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
+_ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
+_ASCII_PAGE = re.compile(r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE)
+_ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
+
+
+def pairs_of(source: str) -> list[Pair]:
+    """The delimiters in force on a page, longest first, from its raw HTML."""
+    pairs = {pair.left: pair for pair in _ALWAYS}
+    lowered = source.lower()
+    engine = any(name in lowered for name in _ENGINES)
+    for pair in [*_mathjax(source), *_katex(source)] if engine else ():
+        if pair.left == "$" and pair.right == "$":
+            pair = Pair("$", "$", pair.display, "dollar")
+        if pair.left not in ("$$",):
+            pairs[pair.left] = pair
+    if "$" not in pairs:
+        pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
+    for pair in _ascii(source) if engine or "am_" in lowered else ():
+        pairs[pair.left] = pair
+    return sorted(pairs.values(), key=lambda pair: -len(pair.left))
+
+
+def _strings(text: str) -> list[str]:
+    """The JavaScript string literals in `text`."""
+    return [re.sub(r"\\(.)", r"\1", match[2]) for match in re.finditer(_STRING, text)]
+
+
+def _mathjax(source: str) -> Iterator[Pair]:
+    for match in _MATHJAX_LIST.finditer(source):
+        words = _strings(match[2])
+        for left, right in zip(words[::2], words[1::2], strict=False):
+            if _usable(left, right):
+                yield Pair(left, right, match[1] == "displayMath")
+
+
+def _katex(source: str) -> Iterator[Pair]:
+    for block in _KATEX_LIST.finditer(source):
+        for entry in _KATEX_ENTRY.finditer(block[1]):
+            fields = re.findall(rf"['\"]?(left|right)['\"]?\s*:\s*{_STRING}", entry[1])
+            found = {name: re.sub(r"\\(.)", r"\1", value) for name, _, value in fields}
+            if _usable(found.get("left", ""), found.get("right", "")):
+                yield Pair(found["left"], found["right"], bool(re.search(r"display['\"]?\s*:\s*(?:true|!0)", entry[1])))
+
+
+def _usable(left: str, right: str) -> bool:
+    """Real delimiters are short and not words: a page must not be able to swallow its own text."""
+    return 0 < len(left) <= 12 and 0 < len(right) <= 12 and not left.isalnum() and not right.isspace() and not left.startswith("\\begin")
+
+
+def _ascii(source: str) -> Iterator[Pair]:
+    if _ASCII_PAGE.search(source):
+        listed = _ASCII_LIST.search(source)
+        words = _strings(listed[1]) if listed else ["`", "`"]
+        for left, right in zip(words[::2], words[1::2], strict=False):
+            if _usable(left, right):
+                yield Pair(left, right, False, "ascii")
+
+
+# --- one block of text -----------------------------------------------------------------------------------------------
+
+_INLINE = frozenset(
+    "a abbr acronym b bdi bdo big br cite dfn em font i ins kbd label mark nobr q s small span strike strong sub sup tt u var wbr".split()
+)
+_SKIP = frozenset("pre code textarea script style samp kbd noscript".split())
+_GLUE = {"em": ("_", "_"), "i": ("_", "_"), "sub": ("_{", "}"), "sup": ("^{", "}"), "br": ("\n", "")}
+_NEEDED = "contains(.,'$') or contains(.,'\\(') or contains(.,'\\[') or contains(.,'\\begin{') or contains(.,'tex]') or contains(.,'TEX]') or contains(.,'math]')"
+
+
+class Run(NamedTuple):
+    """A stretch of text: where it hangs (`text` or `tail` of `node`), or, with no node, what a tag means in a formula."""
+
+    node: Any
+    tail: bool
+    text: str
+
+
+def shelve(tree: Any, shelf: Shelf, pairs: list[Pair]) -> None:
+    """Replace every typed formula in the tree by its token and escape the dollars that are left."""
+    opener = _opener(pairs)
+    for block in _blocks(tree, pairs):
+        for runs in _runs(block):
+            _scan_runs(runs, shelf, pairs, opener)
+
+
+def _blocks(tree: Any, pairs: list[Pair]) -> list[Any]:
+    """The block elements that hold text with a delimiter, each once, in document order."""
+    own = "".join(f" or contains(.,{_quoted(p.left)})" for p in pairs if p not in _ALWAYS and p.left != "$" and _quoted(p.left))
+    found: dict[Any, None] = {}
+    for text in tree.xpath(f"//text()[{_NEEDED}{own}]"):
+        node = text.getparent()
+        node = node.getparent() if text.is_tail and node.getparent() is not None else node
+        while node.tag in _INLINE and node.getparent() is not None:
+            node = node.getparent()
+        found[node] = None
+    return [node for node in found if node.tag not in _SKIP]
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if "'" not in text else ""
+
+
+def _runs(block: Any) -> Iterator[list[Run]]:
+    """The stretches of inline text directly inside a block, cut at the blocks it holds."""
+    runs: list[Run] = [Run(block, False, block.text or "")]
+    stack = [(block, iter(block))]
+    while stack:
+        node, children = stack[-1]
+        child = next(children, None)
+        if child is None:
+            stack.pop()
+            if node is not block:
+                runs.append(Run(None, False, _GLUE.get(node.tag, ("", ""))[1]))
+                runs.append(Run(node, True, node.tail or ""))
+        elif child.tag in _INLINE and child.tag not in _SKIP:
+            runs.append(Run(None, False, _GLUE.get(child.tag, ("", ""))[0]))
+            runs.append(Run(child, False, child.text or ""))
+            stack.append((child, iter(child)))
+        elif isinstance(child.tag, str):
+            yield runs
+            runs = [Run(child, True, child.tail or "")]
+        else:
+            runs.append(Run(child, True, child.tail or ""))
+    yield runs
+
+
+def _scan_runs(runs: list[Run], shelf: Shelf, pairs: list[Pair], opener: re.Pattern[str]) -> None:
+    joined = "".join(run.text for run in runs if run.node is not None)
+    if not opener.search(joined):
+        return
+    edits = list(_edits(joined, pairs, opener))
+    if edits:
+        _apply(runs, edits, shelf)
+
+
+class Edit(NamedTuple):
+    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or an escaped dollar."""
+
+    start: int
+    end: int
+    inner: tuple[int, int]
+    pair: Pair | None
+
+
+def _opener(pairs: list[Pair]) -> re.Pattern[str]:
+    words = "|".join(re.escape(pair.left) for pair in pairs)
+    return re.compile(rf"(?P<escaped>\\\$)|(?P<environment>{_ENVIRONMENT})|(?P<left>{words})")
+
+
+def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Edit]:
+    by_left = {pair.left: pair for pair in pairs}
+    missing: dict[str, int] = {}
+    at = 0
+    while match := opener.search(text, at):
+        start = match.start()
+        edit = None
+        if match["environment"]:
+            name = match["environment"][7:-1]
+            edit = _closed(text, start, match.end(), f"\\end{{{name}}}", Pair("", "", True), missing, whole=True)
+        elif match["left"]:
+            pair = by_left[match["left"]]
+            edit = _closed(text, start, match.end(), pair.right, pair, missing)
+        if edit is None and (match["escaped"] or match["left"] in ("$", "$$", "$latex ")):
+            width = {"$$": 2}.get(match["left"] or "", 2 if match["escaped"] else 1)
+            yield from (Edit(i, i + 1, (i, i), None) for i in range(start, start + width) if not match["escaped"])
+            at = start + width
+        elif edit is None:
+            at = match.end()
+        else:
+            yield edit
+            at = edit.end
+
+
+def _closed(text: str, start: int, begin: int, right: str, pair: Pair, missing: dict[str, int], whole: bool = False) -> Edit | None:
+    """The formula opened at `start`, or None when it is not closed or its content is no formula."""
+    if missing.get(right, len(text) + 1) <= begin:
+        return None
+    end = _find_close(text, right, begin)
+    if end < 0:
+        missing[right] = begin
+        return None
+    content = text[begin:end]
+    if end - begin > MAX_FORMULA or not content.strip() or not _PLAUSIBLE.get(pair.kind, _any)(content, text[end + 1 : end + 2]):
+        return None
+    stop = end + len(right)
+    return Edit(start, stop, (start, stop) if whole else (begin, end), pair)
+
+
+def _find_close(text: str, right: str, at: int) -> int:
+    """The next `right`; for dollars one that is neither escaped nor inside braces (`\\text{if $x$}`)."""
+    if right not in ("$", "$$"):
+        return text.find(right, at)
+    depth, size = 0, len(right)
+    for match in _DOLLAR_STOPS.finditer(text, at, at + MAX_FORMULA):
+        mark = match[0]
+        if mark == "{":
+            depth += 1
+        elif mark == "}":
+            depth = max(0, depth - 1)
+        elif mark[0] == "$" and depth == 0 and len(mark) >= size:
+            return match.start()
+    plain = text.find(right, at)  # braces that never close: take the nearest
+    return plain if 0 <= plain <= at + MAX_FORMULA else -1
+
+
+_DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
+
+# --- is it a formula? ------------------------------------------------------------------------------------------------
+
+_STRONG = re.compile(r"[\\^_=<>|+]|" + OPEN)
+_PROSE = re.compile(r"\\(?:text|mathrm|mbox|operatorname|mathit|textbf|mathbf|textit|mathsf|begin|end|label|ref|tag)\*?\s*\{[^{}]*\}|\\[A-Za-z]+")
+_WORD = re.compile(r"[A-Za-z]{3,}")
+_SHORT = re.compile(r"[A-Za-z](?:['′])?|[-−]?\d+(?:\.\d+)?|[A-Za-z0-9]{1,3}|[\s\w.,:;!*/()\[\]{}'-]{1,24}")
+_PRICE = re.compile(r"\d[\d,.]*(?:\s*(?:k|K|M|B|bn|million|billion|USD))?(?:\s|[-–,;.)/]|$)")
+
+
+def _any(content: str, after: str) -> bool:
+    return True
+
+
+def _double(content: str, after: str) -> bool:
+    return _words(content) <= 12 or bool(_STRONG.search(content))
+
+
+def _words(content: str) -> int:
+    return len(_WORD.findall(_PROSE.sub(" ", content)))
+
+
+def _dollar(content: str, after: str) -> bool:
+    """For pages that set `$` as a delimiter: everything but prices and prose between two prices."""
+    if "\n\n" in content or len(content) > 3000:
+        return False
+    words, strong = _words(content), bool(_STRONG.search(content))
+    if after.isdigit() and not strong:
+        return False
+    if _PRICE.match(content) and words and "\\" not in content and not re.search(r"[\^_=]", content):
+        return False
+    return words <= 1 + (2 if "\\" in content else 0) or (strong and words <= 4 + len(content) // 40)
+
+
+def _dollar_loose(content: str, after: str) -> bool:
+    """For pages with an engine but unknown settings: also no blanks at the edges."""
+    return content == content.strip() and not after.isalnum() and _dollar(content, after)
+
+
+def _loose(content: str, after: str) -> bool:
+    """For pages without any engine: TeX must be visible, or a lone letter."""
+    if not _dollar_loose(content, after) or re.match(r"[A-Z_]{3,}|\d+(?:\.\d\d)?\s|[?!#@*({]", content):
+        return False
+    return bool(re.search(r"\\[A-Za-z]+|[\^_=<>]", content)) or bool(re.fullmatch(r"[A-Za-z]'?|[A-Za-z]\([A-Za-z, ]+\)", content))
+
+
+_PLAUSIBLE = {"dollar": _dollar, "dollar_loose": _dollar_loose, "loose": _loose, "double": _double}
+
+# --- putting it back -------------------------------------------------------------------------------------------------
+
+
+def _apply(runs: list[Run], edits: list[Edit], shelf: Shelf) -> None:
+    """Rewrite the runs: each edit's text goes, its token lands in the run where it begins."""
+    starts, at = [], 0
+    for run in runs:
+        starts.append(at)
+        at += len(run.text) if run.node is not None else 0
+    texts = [_Pieces(run.text) for run in runs]
+    for edit in edits:
+        token = _token(runs, starts, edit, shelf)
+        for index in _touched(runs, starts, edit.start, edit.end):
+            texts[index].cut(edit.start - starts[index], edit.end - starts[index], token)
+            token = ""
+    for run, pieces in zip(runs, texts, strict=True):
+        if run.node is not None and pieces.changed:
+            setattr(run.node, "tail" if run.tail else "text", pieces.text())
+
+
+def _touched(runs: list[Run], starts: list[int], start: int, end: int) -> Iterator[int]:
+    for index in range(max(0, _last_at_or_before(starts, start) - 1), len(runs)):
+        if starts[index] >= end:
+            return
+        if runs[index].node is not None and starts[index] + len(runs[index].text) > start:
+            yield index
+
+
+def _last_at_or_before(starts: list[int], position: int) -> int:
+    from bisect import bisect_left
+
+    return max(0, bisect_left(starts, position + 1) - 1) if starts else 0
+
+
+def _token(runs: list[Run], starts: list[int], edit: Edit, shelf: Shelf) -> str:
+    if edit.pair is None:
+        return "\\$"
+    content = _content(runs, starts, *edit.inner)
+    if edit.pair.kind == "ascii":
+        content = asciimath.to_latex(content)
+    return shelf.formula(content, edit.pair.display)
+
+
+def _content(runs: list[Run], starts: list[int], start: int, end: int) -> str:
+    """The formula's text, with what the tags inside it stood for (`<sub>` a subscript, Markdown's `<em>` underscores)."""
+    out = []
+    for index in range(max(0, _last_at_or_before(starts, start) - 1), len(runs)):
+        run, at = runs[index], starts[index]
+        if at > end or (at == end and run.node is not None):
+            break
+        if run.node is None:
+            out.append(run.text if start < at < end else "")
+        else:
+            out.append(run.text[max(0, start - at) : max(0, end - at)])
+    return "".join(out)
+
+
+class _Pieces:
+    """A text under edits that come in order."""
+
+    def __init__(self, text: str) -> None:
+        self.source, self.at, self.out, self.changed = text, 0, [""], False
+
+    def cut(self, start: int, end: int, token: str) -> None:
+        self.out += [self.source[self.at : max(start, 0)], token]
+        self.at, self.changed = min(end, len(self.source)), True
+
+    def text(self) -> str:
+        return "".join(self.out) + self.source[self.at :]
+
+
