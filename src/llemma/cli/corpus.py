@@ -62,7 +62,8 @@ def show(folder: Path, number: int, dropped: bool, console: Console) -> None:
     """A look at documents, or at what was dropped and why."""
     from llemma.corpus import show as views
 
-    console.emit(*views.show(folder, number, dropped=dropped))
+    found = views.show(folder, number, dropped=dropped)
+    console.emit(found, views.show_text(found))
 
 
 @corpus.command()
@@ -72,4 +73,5 @@ def stats(folder: Path, console: Console) -> None:
     """Counts and bytes by subset, split and source, and what was dropped."""
     from llemma.corpus import show as views
 
-    console.emit(*views.stats(folder))
+    found = views.stats(folder)
+    console.emit(found, views.stats_text(found))

@@ -65,7 +65,7 @@ def evaluate(
     from llemma.evals import runner
     from llemma.evals.config import EvalConfig
     from llemma.evals.task import open_task
-    from llemma.report import tables
+    from llemma.report.tables import scores_text
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
     config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
@@ -75,7 +75,7 @@ def evaluate(
         backend = open_backend(model, batch=config.batch)
     results = runner.evaluate(backend, opened, config, folder, console=console)
     console.emit(
-        results, f"{tables.scores(results.llemma.scores)}\nevaluation: {folder}\n  next: llemma report {folder}"
+        results, f"{scores_text(results.llemma.scores)}\nevaluation: {folder}\n  next: llemma report {folder}"
     )
 
 
@@ -90,7 +90,7 @@ def _folder_name(model: str) -> str:
 def rescore(run: Path, judge: str | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
-    from llemma.report import tables
+    from llemma.report.tables import scores_text
 
     results = runner.rescore(run, judge)
-    console.emit(results, tables.scores(results.llemma.scores))
+    console.emit(results, scores_text(results.llemma.scores))

@@ -1,0 +1,5 @@
+"""`python -m llemma`."""
+
+from llemma.cli import main
+
+main()
