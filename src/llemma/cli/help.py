@@ -42,9 +42,7 @@ def recipe() -> None:
 @common
 def show(name: str, why: str | None, sets: tuple[str, ...], console: Console) -> None:
     """Print every key of recipe NAME, defaults included, as TOML."""
-    import msgspec
-
-    from llemma.core.recipe import to_toml
+    from llemma.core.recipe import plain, to_toml
     from llemma.reproduce import schema
 
     loaded = schema.load(name, sets)
@@ -52,7 +50,7 @@ def show(name: str, why: str | None, sets: tuple[str, ...], console: Console) ->
         origin = loaded.origin.get(why, "default")
         console.emit({"key": why, "origin": origin}, f"{why}: {origin}")
         return
-    console.emit(msgspec.to_builtins(loaded.value), to_toml(loaded.value).rstrip())
+    console.emit(plain(loaded.value), to_toml(loaded.value).rstrip())
 
 
 @recipe.command("check")

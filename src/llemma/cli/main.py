@@ -84,6 +84,8 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run a command line and return its exit code: 0 done, 1 failed, 2 usage, 3 missing, 4 refused, 5 item errors,
     130 interrupted."""
+    # idle OpenMP threads that spin take the processor from the one that works; matters on shared machines
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     verbose = any(arg in ("-v", "--verbose") for arg in args)
     try:
         code = cli.main(args, prog_name="llemma", standalone_mode=False)

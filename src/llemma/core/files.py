@@ -70,7 +70,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a record or plain value as indented JSON, whole or not at all."""
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain), indent=2) + b"\n")
 
 
 def read_json(path: Path, kind: type[T]) -> T:
@@ -87,8 +87,15 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 def digest(*values: Any) -> str:
     """16 hex characters that name `values` (records, dicts, strings, numbers), whatever the key order."""
-    encoded = msgspec.json.encode(values, order="deterministic")
+    encoded = msgspec.json.encode(values, order="deterministic", enc_hook=_plain)
     return hashlib.blake2b(encoded, digest_size=8).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """What msgspec does not know by itself: subclasses of int such as `recipe.Count`."""
+    if isinstance(value, int):
+        return int(value)
+    raise NotImplementedError(type(value))
 
 
 def file_digest(path: Path) -> str:

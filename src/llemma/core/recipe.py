@@ -40,7 +40,7 @@ class Recipe(msgspec.Struct, Generic[T], frozen=True):
     @property
     def digest(self) -> str:
         """16 hex characters that name the resolved recipe."""
-        return digest(msgspec.to_builtins(self.value))
+        return digest(self.value)
 
 
 def recipe_folders() -> list[Path]:
@@ -251,7 +251,12 @@ def to_toml(value: Any) -> str:
     """A record as TOML; keys whose value is None are left out."""
     import tomli_w
 
-    return tomli_w.dumps(_without_none(msgspec.to_builtins(value)), multiline_strings=False)
+    return tomli_w.dumps(_without_none(plain(value)), multiline_strings=False)
+
+
+def plain(value: Any) -> Any:
+    """A record as dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(value, enc_hook=lambda item: int(item) if isinstance(item, int) else item)
 
 
 def _without_none(value: Any) -> Any:

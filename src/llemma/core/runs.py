@@ -157,7 +157,7 @@ def _begin(path: Path, kind: str, recipe: Any) -> RunRecord:
     record = RunRecord(
         id=path.name,
         kind=kind,
-        recipe_digest=digest(msgspec.to_builtins(recipe)),
+        recipe_digest=digest(recipe),
         inputs={},
         packages=_packages(),
         device=device(),
