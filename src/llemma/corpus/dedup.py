@@ -101,7 +101,7 @@ class Index(msgspec.Struct, frozen=True):
 def find_copies(index: Index, threshold: float) -> list[Copy]:
     """Every document that is a copy of an earlier kept one, in order.
 
-    Memory: about 150 bytes a document, and the buckets of those kept documents that share a band with another.
+    Memory: about 150 bytes a document, and the buckets of kept documents that share a band with an earlier one.
     """
     exact = _exact(index.texts)
     alive = np.ones(len(index.texts), bool)
@@ -145,7 +145,7 @@ def _meetings(index: Index, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _near(index: Index, meetings: NDArray[np.int64], threshold: float) -> dict[int, Copy]:
     """Document -> the kept document it is most similar to, if that is similar enough."""
-    buckets: dict[tuple[int, int], list[int]] = {}
+    later: dict[tuple[int, int], list[int]] = {}  # kept documents of a bucket besides its first
     copies: dict[int, Copy] = {}
 
     @lru_cache(maxsize=256)
@@ -153,14 +153,15 @@ def _near(index: Index, meetings: NDArray[np.int64], threshold: float) -> dict[i
         return np.unique(shingles(index.words(document)))
 
     for document in np.flatnonzero((meetings >= 0).any(axis=1)).tolist():
-        keys = [(band, first) for band, first in enumerate(meetings[document].tolist()) if first >= 0]
-        candidates = sorted({kept for key in keys for kept in buckets.get(key, ())})
+        keys = [(band, first) for band, first in enumerate(meetings[document].tolist()) if 0 <= first != document]
+        firsts = {first for _, first in keys if first not in copies}
+        candidates = sorted(firsts.union(*(later.get(key, ()) for key in keys)))
         best = max(_similar(index, document, candidates, sets, threshold), default=None)
         if best is not None:
             copies[document] = Copy(document, -best[1], best[0], False)
         else:
             for key in keys:
-                buckets.setdefault(key, []).append(document)
+                later.setdefault(key, []).append(document)
     return copies
 
 
