@@ -11,6 +11,7 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,9 @@ from llemma.core import jsonl, registry
 from llemma.core.console import Console
 from llemma.core.errors import BusyError, DataError, LlemmaError, MissingError, RecipeError, UsageError
 from llemma.core.types import SPLITS, Document, Dropped, Problem
-from llemma.corpus import layout, staging
+from llemma.corpus import executors, layout, staging
 from llemma.corpus.build import build
+from llemma.corpus.check import EXECUTORS
 from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.show import show, show_text, stats_text
 from llemma.corpus.source import Context, Unit
@@ -270,6 +272,55 @@ def test_an_optional_source_is_left_out_with_a_warning(inputs: Path, tmp_path: P
     assert stats.sources["bad"].skipped == "no telescope"
     assert "Left out: no telescope" in (tmp_path / "out/README.md").read_text()
     assert stats.sources["code"].kept.docs == 160
+
+
+def test_names_and_texts_of_any_bytes(inputs: Path, tmp_path: Path) -> None:
+    (inputs / "prose" / os.fsdecode(b"n\xffme.txt")).write_text("a text under an odd name")
+    (inputs / "prose" / os.fsdecode(b"b\xffd.txt")).write_bytes(b"\xff")
+    registry.register("step", "half", lambda document: msgspec.structs.replace(document, text=document.text + "\ud800"))
+    sources = {
+        "prose": SourceConfig("folder", "text", [], {"inputs": [f"{inputs}/prose"]}),
+        "half": SourceConfig("folder", "text", ["half"], {"inputs": [f"{inputs}/more"]}),
+    }
+    stats, said = run(config(inputs, sources=sources), tmp_path / "out")
+    assert stats.sources["prose"].kept.docs == 41
+    assert stats.sources["half"].dropped == {"read": {"not text": 40}}
+    assert "warning: source half gave no document" in said
+    assert [line.id for line in layout.read_ledger(tmp_path / "out", "prose")] == ["prose/b?d.txt"]
+
+
+def test_a_damaged_archive_is_told_aloud(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for number in range(9):
+            info = tarfile.TarInfo(f"{number}.txt")
+            info.size = 3_000
+            tar.addfile(info, io.BytesIO(f"{number:3000d}".encode()))
+    data = (tmp_path / "a.tar").read_bytes()
+    (tmp_path / "a.tar").write_bytes(data[: 3 * 3584 + 100])
+    section = CorpusConfig(
+        {"tar": SourceConfig("archive", "text", [], {"inputs": [str(tmp_path / "a.tar")]})}, workers=1
+    )
+    stats, said = run(section, tmp_path / "out")
+    assert stats.kept.docs == 3
+    assert "warning: source tar: damaged archive, 1 times; dropped/tar.jsonl.zst says where" in said
+
+
+def test_an_interrupt_ends_the_workers_and_the_build_goes_on_later(inputs: Path, tmp_path: Path) -> None:
+    section, out = config(inputs, workers=2), tmp_path / "out"
+    process = subprocess.Popen(command(tmp_path, section, out), stderr=subprocess.DEVNULL)
+    while process.poll() is None and not any(out.glob(".staging/units/*")):
+        time.sleep(0.001)
+    descendants = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) != 0
+    assert_gone(descendants)
+    run(section, out)
+    run(section, tmp_path / "calm")
+    assert tree(out) == tree(tmp_path / "calm")
+
+
+def test_the_checked_executors_are_those_there_are() -> None:
+    assert set(EXECUTORS) == set(executors.EXECUTORS)
 
 
 def test_two_builds_in_one_folder(inputs: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from llemma.corpus.config import CorpusConfig
 from llemma.corpus.layout import CorpusStats
 from llemma.corpus.merge import StagedSource, merge, merge_digest
 from llemma.corpus.source import Context, Source
+from llemma.corpus.sources.archive import DAMAGE
 
 
 def build(
@@ -53,10 +54,21 @@ def build(
         stats = _finished(out, merge_digest(staged, config)) or merge(staged, config, out, console)
         if only is None and limit is None:
             _prune(staging, {unit.name for source in staged for unit in source.units})
+    _tell_damage(stats, console)
     console.say(
         f"corpus: {stats.kept.docs:,} documents, {stats.kept.bytes / 1e6:,.1f} MB in {out}; {stats.dropped:,} dropped"
     )
     return stats
+
+
+def _tell_damage(stats: CorpusStats, console: Console) -> None:
+    """Warn of what the ledger alone would tell too quietly."""
+    for name, source in stats.sources.items():
+        for reason in DAMAGE:
+            if count := source.dropped.get("read", {}).get(reason):
+                console.warn(f"source {name}: {reason}, {count} times; {layout.ledger(name)} says where")
+        if not source.kept.docs and not source.skipped:
+            console.warn(f"source {name} gave no document; `llemma corpus stats` says what was dropped and why")
 
 
 def _chosen(sources: dict[str, Source], only: list[str] | None) -> dict[str, Source]:
@@ -151,7 +163,9 @@ class _Job:
     def _missing(self) -> list[Work]:
         """What is still to do, each work once; the largest first, so that none is begun when all others end."""
         by_digest = {work.digest: work for works in self.works.values() for work in works}
-        missing = [work for name, work in by_digest.items() if not (self.staging / "units" / name).is_dir()]
+        missing = [
+            work for name, work in by_digest.items() if not (self.staging / "units" / name / "unit.json").is_file()
+        ]
         return sorted(missing, key=lambda work: -_size(Path(work.unit.path)))
 
     def _pipeline(self, works: list[Work]) -> list[object]:

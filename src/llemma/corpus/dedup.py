@@ -101,11 +101,12 @@ class Index(msgspec.Struct, frozen=True):
 def find_copies(index: Index, threshold: float) -> list[Copy]:
     """Every document that is a copy of an earlier kept one, in order.
 
-    Memory: a few numbers a document, and buckets for documents that share a band.
+    Memory: about 150 bytes a document, and the buckets of kept documents that share a band with an earlier one.
     """
     exact = _exact(index.texts)
-    shared = _shared_bands(index, np.isin(np.arange(len(index.texts)), list(exact), invert=True))
-    near = _near(index, shared, threshold)
+    alive = np.ones(len(index.texts), bool)
+    alive[np.fromiter(exact, np.int64, len(exact))] = False
+    near = _near(index, _meetings(index, alive), threshold)
     found = [Copy(i, keeper, 1.0, True) for i, keeper in exact.items()]
     # A copy of a near copy has the same words, hence the same similarity to the kept document.
     final = [_of_kept(copy, near) for copy in found]
@@ -130,36 +131,37 @@ def _exact(texts: Hashes) -> dict[int, int]:
     return dict(sorted(zip(order[copies].tolist(), firsts[copies].tolist(), strict=True)))
 
 
-def _shared_bands(index: Index, alive: NDArray[np.bool_]) -> dict[int, list[tuple[int, int]]]:
-    """Document -> its (band, number) keys that at least one other living document has too."""
-    keys: dict[int, list[tuple[int, int]]] = {}
+def _meetings(index: Index, alive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """`(documents, bands)`: the first living document with the same number in a band, -1 where no other has it."""
+    first = np.full((len(alive), BANDS), -1, np.int64)
     living = np.flatnonzero(alive)
     for band in range(BANDS):
-        numbers = index.band(band)[living]
-        _, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-        meeting = np.flatnonzero(counts[inverse] > 1)
-        for document, number in zip(living[meeting].tolist(), numbers[meeting].tolist(), strict=True):
-            keys.setdefault(document, []).append((band, number))
-    return keys
+        _, firsts, inverse, counts = np.unique(
+            index.band(band)[living], return_index=True, return_inverse=True, return_counts=True
+        )
+        first[living, band] = np.where(counts > 1, living[firsts], -1)[inverse]
+    return first
 
 
-def _near(index: Index, keys: dict[int, list[tuple[int, int]]], threshold: float) -> dict[int, Copy]:
+def _near(index: Index, meetings: NDArray[np.int64], threshold: float) -> dict[int, Copy]:
     """Document -> the kept document it is most similar to, if that is similar enough."""
-    buckets: dict[tuple[int, int], list[int]] = {}
+    later: dict[tuple[int, int], list[int]] = {}  # kept documents of a bucket besides its first
     copies: dict[int, Copy] = {}
 
     @lru_cache(maxsize=256)
     def sets(document: int) -> Hashes:
         return np.unique(shingles(index.words(document)))
 
-    for document in sorted(keys):
-        candidates = sorted({kept for key in keys[document] for kept in buckets.get(key, ())})
+    for document in np.flatnonzero((meetings >= 0).any(axis=1)).tolist():
+        keys = [(band, first) for band, first in enumerate(meetings[document].tolist()) if 0 <= first != document]
+        firsts = {first for _, first in keys if first not in copies}
+        candidates = sorted(firsts.union(*(later.get(key, ()) for key in keys)))
         best = max(_similar(index, document, candidates, sets, threshold), default=None)
         if best is not None:
             copies[document] = Copy(document, -best[1], best[0], False)
         else:
-            for key in keys[document]:
-                buckets.setdefault(key, []).append(document)
+            for key in keys:
+                later.setdefault(key, []).append(document)
     return copies
 
 

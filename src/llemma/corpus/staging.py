@@ -59,14 +59,20 @@ class UnitWriter:
         self._zip, self._encoder, self._offset = zstandard.ZstdCompressor(level=1), msgspec.json.Encoder(), 0
 
     def add(self, document: Document, hashes: Hashes) -> None:
-        """Stage a document whose words have these hashes."""
+        """Stage a document whose words have these hashes; text that has no UTF-8 form is a line of the ledger."""
+        try:
+            self._add(document, hashes)
+        except UnicodeEncodeError:
+            self.drop(Dropped(document.id, document.source, "read", "not text: half of a surrogate pair"))
+
+    def _add(self, document: Document, hashes: Hashes) -> None:
         facts = {key: self._plain(key, value) for key, value in document.meta.items() if key not in RESERVED}
         row = Row(document.text, {"id": document.id, "source": document.source, **facts})
         data = self._zip.compress(self._encoder.encode(row))
         signature = sign(hashes)
         record = np.zeros((), RECORD)
         record["offset"], record["length"] = self._offset, len(data)
-        record["bytes"] = len(document.text.encode("utf-8", "surrogatepass"))
+        record["bytes"] = len(document.text.encode())
         record["id"] = id_hash(document.id)
         record["text"], record["bands"], record["rows"] = signature.text, signature.bands, signature.rows
         self._rows.write(data)
@@ -82,10 +88,17 @@ class UnitWriter:
 
     def drop(self, dropped: Dropped) -> None:
         """Stage a line of the ledger."""
+        # Names on disk or in an archive may be any bytes.
+        dropped = Dropped(printable(dropped.id), dropped.source, dropped.step, printable(dropped.reason))
         self._ledger.write(self._encoder.encode(dropped) + b"\n")
         reasons = self.dropped.setdefault(dropped.step, {})
         reason = category(dropped.reason)
         reasons[reason] = reasons.get(reason, 0) + 1
+
+
+def printable(text: str) -> str:
+    """The text with what has no UTF-8 form replaced."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def category(reason: str) -> str:

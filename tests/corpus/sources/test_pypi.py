@@ -41,11 +41,13 @@ class Server:
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, bytes]] = {}
         self.asked: list[str] = []
+        self.logins: list[str | None] = []
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 owner.asked.append(self.path)
+                owner.logins.append(self.headers["Authorization"])
                 kind, data = owner.pages.get(self.path, ("", b""))
                 self.send_response(200 if kind else 404)
                 self.send_header("Content-Type", kind)
@@ -163,6 +165,19 @@ def test_the_environment_wins_over_the_configuration() -> None:
         ["http://e"],
     )
     assert configured({"PIP_NO_INDEX": "1"}, config) == (["http://l"], [])
+
+
+def test_a_login_is_sent_and_never_shown(server: Server, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = sdist()
+    server.offer_html(data, "")
+    monkeypatch.setenv("PIP_INDEX_URL", server.url.replace("://", "://me:se%40cret@"))
+    PyPI(["some-thing==1.0"]).units(context)
+    assert server.logins == ["Basic bWU6c2VAY3JldA=="] * 2  # me:se@cret
+    server.http.shutdown()
+    server.http.server_close()
+    with pytest.raises(MissingError) as caught:
+        PyPI(["other==1.0"]).units(context)
+    assert "cret" not in str(caught.value)
 
 
 def test_packages_must_be_pinned() -> None:

@@ -32,6 +32,10 @@ FREE_BYTES = 64_000_000
 """Bytes that any archive may unpack to, whatever its own size."""
 
 
+DAMAGE = ("damaged archive", "unpacks to too much")
+"""Reasons in the ledger that stand for documents that nobody could read."""
+
+
 class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Text files in tar (plain, gzip, bzip2, xz) and zip archives. Ids are the archive's name and the path in it."""
 
@@ -109,9 +113,9 @@ def members(path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
                     raise BombError(f"more than {MAX_MEMBERS} members")
                 yield member
         except BombError as error:
-            yield Member("", fault=f"unpacks to too much: {error}, stopped after {count} files")
+            yield Member("", fault=f"{DAMAGE[1]}: {error}, stopped after {count} files")
         except _DAMAGE as error:
-            yield Member("", fault=f"damaged archive: {str(error) or type(error).__name__}, after {count} files")
+            yield Member("", fault=f"{DAMAGE[0]}: {str(error) or type(error).__name__}, after {count} files")
 
 
 class _Limited(io.RawIOBase):
@@ -231,5 +235,5 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
         return Member(name, fault=f"not read: {error}")
     except _DAMAGE as error:  # the next members may be whole
-        return Member(name, fault=f"damaged archive: {str(error) or type(error).__name__}")
+        return Member(name, fault=f"{DAMAGE[0]}: {str(error) or type(error).__name__}")
     return Member(name, data, _too_large(len(data)))

@@ -87,6 +87,8 @@ def as_document(
     except UnicodeDecodeError as error:
         return unreadable(id, source, f"not UTF-8: byte {error.start}")
     text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    path = path.encode("utf-8", "replace").decode()  # a name on disk or in an archive may be any bytes
+    id = id.encode("utf-8", "replace").decode()
     return Document(id, text, source, {**(facts or {}), "path": path, "language": language(path)})
 
 

@@ -7,6 +7,7 @@ Repository API (PEP 503 HTML and PEP 691 JSON) of the index that pip is configur
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
 import html.parser
 import http.client
@@ -140,7 +141,7 @@ def _fetch(file: File, folder: Path, console: Console) -> tuple[Path, str]:
         if file.sha256 and digest.hexdigest() != file.sha256:
             raise DataError(
                 f"{file.name} is not what the index says: its SHA-256 is {digest.hexdigest()}",
-                where=file.url,
+                where=shown(file.url),
                 mend="run the command again; if it stays so, the index or a proxy changes files",
             )
     write_bytes(path.with_name(path.name + ".sha256"), digest.hexdigest().encode() + b"\n")
@@ -158,7 +159,7 @@ def _download(file: File, console: Console) -> Iterator[bytes]:
                 if size and bar.done != size:
                     raise OSError(f"the answer ended after {bar.done:.0f} of {size} bytes")
     except (OSError, http.client.HTTPException) as error:
-        raise MissingError(f"cannot fetch {file.name}: {error}", where=file.url, mend=_OFFLINE) from error
+        raise MissingError(f"cannot fetch {file.name}: {error}", where=shown(file.url), mend=_OFFLINE) from error
 
 
 class Index:
@@ -177,7 +178,7 @@ class Index:
             try:
                 files = _offers(url)
             except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
-                failures += [] if _is_absent(error) else [f"{url}: {error}"]
+                failures += [] if _is_absent(error) else [f"{shown(url)}: {error}"]
                 continue
             for file in files:
                 if is_sdist(file.name, name, version):
@@ -254,17 +255,31 @@ def _default_index() -> list[str]:
 
 def _open(url: str) -> Any:
     """The answer to a request, tried again when the network hesitates."""
-    request = urllib.request.Request(url, headers={"Accept": _ACCEPT, "User-Agent": "llemma"})
     for attempt in range(_TRIES):
         try:
-            return urllib.request.urlopen(request, timeout=30)
+            return urllib.request.urlopen(_request(url), timeout=30)
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             final = isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
-            local = isinstance(getattr(error, "reason", None), OSError) and url.startswith("file:")
-            if final or local or attempt == _TRIES - 1:
+            if final or url.startswith("file:") or attempt == _TRIES - 1:
                 raise
             time.sleep(2**attempt)
     raise AssertionError("unreachable")
+
+
+def _request(url: str) -> urllib.request.Request:
+    """The request for a URL; a name and password in it go into a header."""
+    request = urllib.request.Request(shown(url), headers={"Accept": _ACCEPT, "User-Agent": "llemma"})
+    parts = urllib.parse.urlsplit(url)
+    if parts.username is not None:
+        login = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        request.add_unredirected_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
+    return request
+
+
+def shown(url: str) -> str:
+    """A URL without name and password, fit for messages."""
+    parts = urllib.parse.urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
 
 
 def _offers(url: str) -> list[File]:
@@ -273,7 +288,9 @@ def _offers(url: str) -> list[File]:
         return _local_offers(Path(urllib.request.url2pathname(urllib.parse.urlsplit(url).path)), url)
     with _open(url) as answer:
         data, kind, final = answer.read(), answer.headers.get_content_type(), answer.url
-    return _json_offers(data, final) if kind.endswith("json") else _html_offers(data.decode("utf-8", "replace"), final)
+    # Links are relative to where redirects led; on the same host they need the same login.
+    base = url if final == shown(url) else final
+    return _json_offers(data, base) if kind.endswith("json") else _html_offers(data.decode("utf-8", "replace"), base)
 
 
 def _local_offers(path: Path, url: str) -> list[File]:
