@@ -30,8 +30,20 @@ def _open_write(path: Path, name: str) -> IO[bytes]:
         import zstandard
 
         return zstandard.ZstdCompressor(level=3).stream_writer(open(path, "wb"), closefd=True)
-    # mtime=0 keeps equal content equal on disk
-    return gzip.GzipFile(path, "wb", mtime=0) if name.endswith(".gz") else open(path, "wb")  # type: ignore[return-value]
+    if name.endswith(".gz"):
+        # neither time nor name in the header: equal content is equal on disk
+        return io.BufferedWriter(_Gzip(filename="", mode="wb", fileobj=open(path, "wb"), mtime=0))  # type: ignore[type-var]
+    return open(path, "wb")
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip file that closes the file below it."""
+
+    def close(self) -> None:
+        below = self.fileobj
+        super().close()
+        if below is not None:
+            below.close()
 
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:

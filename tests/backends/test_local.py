@@ -1,0 +1,98 @@
+"""A checkpoint in this process answers requests and scores texts."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llemma.backends.base import open_backend
+from llemma.backends.local import Local, windows
+from llemma.core.errors import MissingError
+from llemma.core.types import Request
+from llemma.model import weights
+from llemma.model.llama import Llama, LlamaConfig
+from llemma.tokens import tokenizer as tokenizers
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("model")
+    tokenizers.train_bpe(["what is two plus two? four. Problem: solution"] * 10, 300, root / "t")
+    found = tokenizers.load(root / "t")
+    config = LlamaConfig(
+        vocab_size=found.vocab_size,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=32,
+    )
+    weights.save(Llama(config).init_weights(1), root / "run" / "final", tokenizer=root / "t", bos=found.bos, eos=found.eos)
+    return root / "run"
+
+
+@given(st.integers(0, 400), st.integers(1, 40))
+def test_windows_score_everything_once_with_enough_before_it(length: int, context: int) -> None:
+    rows = windows(length, context)
+    scored = [place for _, first, end in rows for place in range(first, end)]
+    assert scored == list(range(length))
+    assert all(0 <= start <= first < end and end - start <= context for start, first, end in rows)
+    assert all(first - start >= context - max(1, context // 2) for (start, first, _) in rows[1:])
+    assert all(a[2] == b[1] for a, b in pairwise(rows))
+
+
+def test_scores_are_the_models_own(folder: Path) -> None:
+    backend = open_backend(f"run:{folder}")
+    assert isinstance(backend, Local)
+    text = "two plus two"
+    ids = [backend.tokenizer.bos, *backend.tokenizer.encode(text)]
+    logits = backend.model(torch.tensor([ids[:-1]]))
+    expected = F.cross_entropy(logits[0], torch.tensor(ids[1:]), reduction="sum").item()
+    long = "what is two plus two? " * 20
+    short, longer = backend.score([text, long])
+    assert short.nats == pytest.approx(expected, rel=5e-3)
+    assert (short.tokens, short.bytes) == (len(ids) - 1, len(text))
+    assert longer.bytes == len(long) and longer.nats > 0 and math.isfinite(longer.nats)
+
+
+def test_requests_are_answered_the_same_in_any_company(folder: Path) -> None:
+    backend = open_backend(f"run:{folder}", batch=2)
+    requests = [
+        Request(id=str(i), prompt="what is " * i, n=1 + i % 2, temperature=0.8 * (i % 2), max_tokens=9, seed=i)
+        for i in range(6)
+    ]
+    together = {samples[0].request: samples for samples in backend.complete(requests)}
+    assert sorted(together) == [str(i) for i in range(6)]
+    for request in requests:
+        alone = next(iter(backend.complete([request])))
+        assert [sample.text for sample in alone] == [sample.text for sample in together[request.id]]
+        assert len(alone) == request.n and all(sample.tokens <= 9 for sample in alone)
+
+
+def test_text_ends_before_its_stop_string(folder: Path) -> None:
+    backend = open_backend(f"run:{folder}")
+    free = next(iter(backend.complete([Request(id="a", prompt="two", max_tokens=12)])))[0]
+    mark = free.text[4:6]
+    assert mark.strip()
+    cut = next(iter(backend.complete([Request(id="a", prompt="two", stop=[mark], max_tokens=12)])))[0]
+    assert cut.text == free.text[: free.text.index(mark)] and cut.finish == "stop"
+
+
+def test_a_request_without_room_fails_alone(folder: Path) -> None:
+    backend = open_backend(f"run:{folder}")
+    found = {c[0].request: c[0] for c in backend.complete([Request("a", "x", max_tokens=99), Request("b", "x", max_tokens=2)])}
+    assert found["a"].finish == "error" and "no room" in found["a"].error
+    assert found["b"].finish == "length"
+
+
+def test_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="no checkpoint"):
+        open_backend(f"run:{tmp_path}")

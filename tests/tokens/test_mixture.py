@@ -1,0 +1,101 @@
+"""Shares respect weights and caps; the order is a law of the seed alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llemma.core.errors import DataError, RecipeError
+from llemma.core.files import write_json
+from llemma.core.types import Mixture, Part
+from llemma.tokens.mixture import Order, Windows, shares
+from llemma.tokens.store import Store, StoreInfo
+
+CONTEXT = 8
+
+
+def make_store(path: Path, lengths: list[int], first: int = 0) -> Store:
+    """A store whose ids count up from `first`, so that every token of it is told apart."""
+    path.mkdir(parents=True)
+    total = sum(lengths)
+    np.arange(first, first + total, dtype="<u4").tofile(path / "tokens.bin")
+    np.array([0, *np.cumsum(lengths)], dtype="<u8").tofile(path / "docs.idx")
+    write_json(path / "store.json", StoreInfo(len(lengths), total, total, "uint32", 2**20, "x"))
+    return Store(path)
+
+
+sizes = st.integers(1, 10_000)
+weights = st.floats(0.0, 10.0)
+
+
+@given(
+    st.lists(st.tuples(sizes, weights, st.floats(0.1, 8), st.floats(0.05, 1)), min_size=1, max_size=5),
+    st.integers(1, 20_000),
+)
+def test_shares_fill_the_plan_or_say_why_not(parts: list[tuple[int, float, float, float]], tokens: int) -> None:
+    mixture = Mixture([Part(str(i), w, e, f) for i, (_, w, e, f) in enumerate(parts)])
+    available = {str(i): n for i, (n, *_) in enumerate(parts)}
+    caps = [min(n * e, f * tokens) if w > 0 else 0.0 for n, w, e, f in parts]
+    if sum(caps) < tokens:
+        with pytest.raises(RecipeError, match="epoch caps"):
+            shares(mixture, available, tokens)
+        return
+    found = shares(mixture, available, tokens)
+    assert sum(share.share for share in found) == pytest.approx(1)
+    for share, cap in zip(found, caps, strict=True):
+        assert share.share * tokens <= cap * (1 + 1e-9) + 1e-6
+    free = [share for share, cap in zip(found, caps, strict=True) if share.share * tokens < cap * 0.999 and share.weight > 1e-6]
+    ratios = [share.share / share.weight for share in free]
+    assert ratios == pytest.approx([ratios[0]] * len(ratios)) if ratios else True
+
+
+def test_an_unknown_subset_is_refused() -> None:
+    with pytest.raises(RecipeError, match="did you mean|lacks"):
+        shares(Mixture([Part("arxvi", 1.0)]), {"arxiv": 10}, 5)
+
+
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=30).filter(lambda x: sum(x) > CONTEXT + 1), st.integers(0, 5))
+def test_an_epoch_shows_every_window_once(tmp_path_factory: pytest.TempPathFactory, lengths: list[int], seed: int) -> None:
+    windows = Windows(make_store(tmp_path_factory.mktemp("w") / "s", lengths), CONTEXT, seed)
+    assert windows.count == (sum(lengths) - 1) // CONTEXT
+    for epoch in (0, 1):
+        drawn = [windows.window(epoch * windows.count + i) for i in range(windows.count)]
+        assert all(len(window) == CONTEXT + 1 for window in drawn)
+        inputs = np.concatenate([window[:-1] for window in drawn])
+        assert len(np.unique(inputs)) == len(inputs) == windows.count * CONTEXT
+
+
+def test_documents_stay_whole_inside_windows(tmp_path: Path) -> None:
+    windows = Windows(make_store(tmp_path / "s", [5, 7, 11, 40]), CONTEXT, 0)
+    stream = np.concatenate([windows.store.document(int(i)) for i in windows.order])
+    for number in range(windows.count):
+        found = windows.window(number)
+        start = int(np.flatnonzero(stream == found[0])[0])
+        assert (stream[start : start + CONTEXT + 1] == found).all()
+
+
+def test_the_order_has_the_shares_in_every_prefix_and_needs_no_state(tmp_path: Path) -> None:
+    stores = {name: make_store(tmp_path / name, [50] * 40, 10_000 * i) for i, name in enumerate("abc")}
+    planned = shares(Mixture([Part("a", 6.0), Part("b", 3.0), Part("c", 1.0)]), dict.fromkeys("abc", 2000), 3000)
+    order = Order(stores, planned, CONTEXT, seed=1)
+    sources, draws = order.schedule(300)
+    for prefix in (64, 128, 192, 300):
+        counts = Counter(sources[:prefix].tolist())
+        for index, share in enumerate([0.6, 0.3, 0.1]):
+            assert abs(counts[index] - share * prefix) <= 2
+    assert all(sorted(draws[sources == i]) == list(range((sources == i).sum())) for i in range(3))
+    again = Order(stores, planned, CONTEXT, seed=1)
+    late = [again.window(int(sources[i]), int(draws[i])) for i in range(250, 300)]
+    assert all((order.window(int(sources[i]), int(draws[i])) == late[i - 250]).all() for i in range(250, 300))
+    other, _ = Order(stores, planned, CONTEXT, seed=2).schedule(300)
+    assert (other != sources).any()
+
+
+def test_too_little_for_one_window(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="fewer than one window"):
+        Windows(make_store(tmp_path / "s", [4]), CONTEXT, 0)
