@@ -10,7 +10,7 @@ MAX_GROUP = 200_000
 VERBATIM = r"verbatim\*?|Verbatim\*?|lstlisting|minted|alltt|BVerbatim|LVerbatim"
 _PIECES = re.compile(
     rf"\\begin\{{(?P<name>{VERBATIM})\}}.*?\\end\{{(?P=name)\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)"
-    r"|\\.|(?P<line>(?<![^\n])[ \t]*%[^\n]*(?:\n|$))|(?P<comment>%[^\n]*(?:\n[ \t]*|$))",
+    r"|\\.|(?P<line>(?<![^\n])[ \t]*%[^\n]*(?:\n|$))|(?P<comment>%[^\n]*(?:\n[ \t]*(?:%[^\n]*\n[ \t]*)*|$))",
     re.DOTALL,
 )
 _COMMENT_ENVIRONMENT = re.compile(r"\\begin\{comment\}.*?(?:\\end\{comment\}|\Z)", re.DOTALL)

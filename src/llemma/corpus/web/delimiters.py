@@ -32,7 +32,7 @@ _ALWAYS = [
     Pair("[dtex]", "[/dtex]", True), Pair("$latex ", "$", False),
 ]  # fmt: skip
 _ENVIRONMENT = r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
-_STRING = r"""(['"])((?:\\.|(?!\1).)*?)\1"""
+_STRING = r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
 _MATHJAX_LIST = re.compile(r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]""")
 _KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
 _KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
@@ -60,7 +60,11 @@ def pairs_of(source: str) -> list[Pair]:
 
 def _strings(text: str) -> list[str]:
     """The JavaScript string literals in `text`."""
-    return [re.sub(r"\\(.)", r"\1", match[2]) for match in re.finditer(_STRING, text)]
+    return [_unquoted(match[1]) for match in re.finditer(_STRING, text)]
+
+
+def _unquoted(literal: str) -> str:
+    return re.sub(r"\\(.)", r"\1", literal[1:-1])
 
 
 def _mathjax(source: str) -> Iterator[Pair]:
@@ -75,7 +79,7 @@ def _katex(source: str) -> Iterator[Pair]:
     for block in _KATEX_LIST.finditer(source):
         for entry in _KATEX_ENTRY.finditer(block[1]):
             fields = re.findall(rf"['\"]?(left|right)['\"]?\s*:\s*{_STRING}", entry[1])
-            found = {name: re.sub(r"\\(.)", r"\1", value) for name, _, value in fields}
+            found = {name: _unquoted(value) for name, value in fields}
             if _usable(found.get("left", ""), found.get("right", "")):
                 yield Pair(found["left"], found["right"], bool(re.search(r"display['\"]?\s*:\s*(?:true|!0)", entry[1])))
 

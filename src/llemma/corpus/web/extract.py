@@ -52,6 +52,13 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
 _SELF_CLOSED = re.compile(r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>")
 
 
+# `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
+_STRAY = re.compile(
+    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])"
+    r"|[A-Za-z]{1,12}[$<\\^=,.;+)}|])"
+)
+
+
 def parse(source: str) -> Any | None:
     """The lxml tree of a page, or None where there is nothing to parse."""
     from lxml import etree, html
@@ -59,6 +66,7 @@ def parse(source: str) -> Any | None:
     if source.lstrip()[:5].lower() == "<?xml":
         # XHTML may close any element at once; to an HTML parser `<script/>` would swallow the page.
         source = re.sub(r"^\s*<\?xml[^>]*>", "", _SELF_CLOSED.sub(r"<\1\2></\1>", source))
+    source = _STRAY.sub("&lt;", source)
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True)
     try:
         tree = html.document_fromstring(source.encode("utf-8"), parser=parser)

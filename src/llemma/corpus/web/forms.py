@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, unquote_plus, urlsplit
 
@@ -55,7 +56,8 @@ def script(element: Any) -> Formula | None:
     kind = (element.get("type") or "").lower().replace(" ", "")
     if not kind.startswith("math/"):
         return None
-    source, display = _CDATA.sub("", element.text or ""), "mode=display" in kind
+    # A script is raw text: entities in it come from a page's generator (or from our own repair of stray brackets).
+    source, display = unescape(_CDATA.sub("", element.text or "")), "mode=display" in kind
     if kind.startswith("math/asciimath"):
         return Formula(asciimath.to_latex(source), display)
     if kind.startswith("math/mml"):
@@ -177,7 +179,8 @@ def sphinx(element: Any) -> Formula | None:
     image = next(element.iter("img"), None)
     shown = element.tag == "div" or "display" in classes(element)
     if image is not None:
-        return Formula(undelimited(image.get("alt") or "").latex, shown)
+        formula = undelimited(image.get("alt") or "", shown)
+        return formula if formula.latex else None
     source = "".join(_text_without(element, _NUMBERING)).strip()
     formula = undelimited(source, shown)
     bare = formula.latex == source
@@ -246,7 +249,8 @@ def image(element: Any) -> Formula | None:
     latex = service_latex(source)
     if latex:
         display = "display" in " ".join(classes(element)) or _alone_in_block(element)
-        return undelimited(latex, display)
+        formula = undelimited(latex, display)
+        return Formula(_plain_style(formula.latex), formula.display)
     if element.get("data-mathml"):  # WIRIS writes its quotes and brackets with look-alikes
         return _parsed_mathml(element.get("data-mathml").translate(str.maketrans("«»¨§", '<>"&')))
     names = set(classes(element))

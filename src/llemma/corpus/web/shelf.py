@@ -7,7 +7,7 @@ import re
 OPEN, CLOSE, INDENT = "\ue000", "\ue001", "\ue002"
 TOKEN = re.compile(f"{OPEN}([imcbt])(\\d+){CLOSE}")
 _STRAY = re.compile(f"[{OPEN}{CLOSE}]")
-_DISPLAY_LINE = re.compile(f"[ \\t]*({OPEN}m\\d+{CLOSE})[ \\t]*")
+_DISPLAY_LINE = re.compile(f"[ \\t]*({OPEN}[mbt]\\d+{CLOSE})[ \\t]*")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n[ \t]*")
 _BLANKS = re.compile(r"\s*\n\s*")
 
