@@ -12,7 +12,7 @@ from llemma.core import registry
 from llemma.core.errors import DataError, UsageError
 from llemma.core.types import SPLITS, Document
 from llemma.corpus import layout
-from llemma.corpus.config import SourceConfig
+from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.source import Context, Unit
 
 
@@ -116,18 +116,28 @@ def test_damage_to_the_corpus_is_mended_by_the_same_command(damage: str, small: 
 def test_datasets_reads_the_rows(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")
-    odd = {"odd": SourceConfig("test-odd", "text", [], {}), **small.config().sources}
     registry.register("source", "test-odd", Odd)
-    stats, _ = small.run(small.config(sources=odd), tmp_path / "out")
-    found = datasets.load_dataset(
-        "json", data_files={"train": f"{tmp_path}/out/text/train/*.jsonl.zst"}, cache_dir=str(tmp_path / "hf")
-    )["train"]
-    assert len(found) == stats.subsets["text"]["train"].docs
+    sources = {**small.config().sources, "odd": SourceConfig("test-odd", "text")}
+    stats, _ = small.run(small.config(sources=sources), tmp_path / "out")
+    files = {"train": f"{tmp_path}/out/text/train/*.jsonl.zst"}
+    # Types are inferred a chunk at a time; small chunks are the hard case that a large corpus is.
+    found = datasets.load_dataset("json", data_files=files, cache_dir=str(tmp_path / "hf"), chunksize=3_000)["train"]
     expected = list(layout.read_split(tmp_path / "out", "text", "train"))
+    assert len(found) == stats.subsets["text"]["train"].docs == len(expected)
     assert [row["text"] for row in found] == [document.text for document in expected]
-    assert {tuple(document.meta) for document in expected} == {("language", "mixed", "nested", "path", "score", "tags")}
-    assert {type(document.meta["score"]) for document in expected} <= {float, type(None)}
-    assert {type(document.meta["mixed"]) for document in expected} <= {str, type(None)}
+    for row, document in zip(found, expected, strict=True):
+        assert row["meta"] == {"id": document.id, "source": document.source, **document.meta}
+
+
+def test_meta_has_one_type_a_key(small: Any, tmp_path: Path) -> None:
+    registry.register("source", "test-odd", Odd)
+    small.run(CorpusConfig({"odd": SourceConfig("test-odd", "text")}, workers=1), tmp_path / "out")
+    metas = [document.meta for document in layout.read_split(tmp_path / "out", "text", "train")]
+    assert len(metas) >= 20
+    kinds = {"score": float, "year": int, "mixed": str, "nested": str, "tags": str}
+    assert all({key: type(value) for key, value in meta.items()} == kinds for meta in metas)
+    assert {meta["mixed"] for meta in metas} == {"", "1", "x"}
+    assert {meta["tags"] for meta in metas} == {"", '["a"]'}
 
 
 class Odd(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,12 +150,12 @@ class Odd(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         facts: list[dict[str, Any]] = [
             {"score": 1},
             {"score": 0.5, "mixed": 1},
-            {"mixed": "x"},
-            {"nested": {"a": [1]}},
-            {"tags": ["a"]},
+            {"score": 2, "mixed": "x"},
+            {"score": 3, "nested": {"a": [1]}, "mixed": None},
+            {"score": 4, "tags": ["a"]},
         ]
         for number in range(30):
-            yield Document(f"odd/{number}", f"text number {number} is odd", source, facts[number % len(facts)])
+            yield Document(f"odd/{number}", f"text number {number} is odd", source, {"year": 1999, **facts[number % 5]})
 
 
 def test_only_and_limit(small: Any, tmp_path: Path) -> None:
