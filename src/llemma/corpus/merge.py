@@ -25,7 +25,7 @@ from llemma.corpus.check import split_shares
 from llemma.corpus.config import CorpusConfig
 from llemma.corpus.dedup import Copy, Index, find_copies
 from llemma.corpus.layout import CorpusStats, Count, Row, SourceStats
-from llemma.corpus.staging import Staged, as_type, category, joined
+from llemma.corpus.staging import Key, Staged, as_type, category, joined
 from llemma.corpus.words import Hashes, word_hashes
 
 MERGE_VERSION = 1
@@ -228,13 +228,24 @@ def _write(table: Table, fates: Fates, config: CorpusConfig, root: Path, console
 
 
 def _schemas(table: Table, config: CorpusConfig) -> dict[str, dict[str, str]]:
-    """For each subset the type of each key that any of its documents has."""
-    schemas: dict[str, dict[str, str]] = {}
+    """For each subset the type of each key that any of its documents has.
+
+    Readers infer types from the first rows, and null there is a type of its own. So a key that some document lacks is
+    text, empty where it is absent.
+    """
+    totals: dict[str, int] = {}
+    keys: dict[str, dict[str, Key]] = {}
     for source, unit in table.units:
-        schema = schemas.setdefault(config.sources[source.name].subset, {})
-        for key, kind in unit.record.meta.items():
-            schema[key] = joined(schema.get(key, "null"), kind)
-    return {subset: dict(sorted(schema.items())) for subset, schema in schemas.items()}
+        subset = config.sources[source.name].subset
+        totals[subset] = totals.get(subset, 0) + len(unit)
+        known = keys.setdefault(subset, {})
+        for name, key in unit.record.meta.items():
+            before = known.get(name, Key(key.kind, 0))
+            known[name] = Key(joined(before.kind, key.kind), before.documents + key.documents)
+    return {
+        subset: {name: key.kind if key.documents == totals[subset] else "str" for name, key in sorted(known.items())}
+        for subset, known in keys.items()
+    }
 
 
 def _uniform(row: Row, schema: dict[str, str]) -> Row:

@@ -42,7 +42,7 @@ def _line(item: Dropped) -> str:
 
 
 def _excerpt(document: Document) -> str:
-    facts = ", ".join(f"{key} {value}" for key, value in document.meta.items() if value is not None)
+    facts = ", ".join(f"{key} {value}" for key, value in document.meta.items() if value != "")
     more = len(document.text) - _EXCERPT
     rest = f"\n[{more:,} characters more]" if more > 0 else ""
     return f"=== {document.id} ({document.source}; {facts})\n{document.text[:_EXCERPT]}{rest}\n"

@@ -39,12 +39,19 @@ RECORD = np.dtype(
 RESERVED = ("id", "source")
 
 
+class Key(msgspec.Struct, frozen=True):
+    """A key of the documents' meta: the type of its values, and how many documents have it."""
+
+    kind: str
+    documents: int
+
+
 class UnitRecord(msgspec.Struct, frozen=True):
-    """What a staged unit holds: documents, types of its meta values by key, drops by step and reason."""
+    """What a staged unit holds: documents, keys of their meta, drops by step and reason."""
 
     source: str
     documents: int
-    meta: dict[str, str]
+    meta: dict[str, Key]
     dropped: dict[str, dict[str, int]]
 
 
@@ -52,7 +59,7 @@ class UnitWriter:
     """Writes one unit into an open folder."""
 
     def __init__(self, folder: Path, source: str, stack: ExitStack) -> None:
-        self.source, self.documents, self.meta, self.dropped = source, 0, dict[str, str](), dict[str, dict[str, int]]()
+        self.source, self.documents, self.meta, self.dropped = source, 0, dict[str, Key](), dict[str, dict[str, int]]()
         self._rows = stack.enter_context(open(folder / "documents.bin", "wb"))
         self._index = stack.enter_context(open(folder / "index.bin", "wb"))
         self._ledger = stack.enter_context(open(folder / "dropped.jsonl", "wb"))
@@ -66,8 +73,8 @@ class UnitWriter:
             self.drop(Dropped(document.id, document.source, "read", "not text: half of a surrogate pair"))
 
     def _add(self, document: Document, hashes: Hashes) -> None:
-        facts = {key: self._plain(key, value) for key, value in document.meta.items() if key not in RESERVED}
-        row = Row(document.text, {"id": document.id, "source": document.source, **facts})
+        document.text.encode()  # refuses half surrogate pairs before anything is counted
+        row = Row(document.text, {"id": document.id, "source": document.source, **self._facts(document.meta)})
         data = self._zip.compress(self._encoder.encode(row))
         signature = sign(hashes)
         record = np.zeros((), RECORD)
@@ -80,11 +87,14 @@ class UnitWriter:
         self._offset += len(data)
         self.documents += 1
 
-    def _plain(self, key: str, value: Any) -> Any:
-        """The value as it is written, its type noted: what is not plain becomes JSON text."""
-        kind, plain = _typed(value)
-        self.meta[key] = joined(self.meta.get(key, "null"), kind)
-        return plain
+    def _facts(self, meta: dict[str, Any]) -> dict[str, str | bool | int | float]:
+        """The meta as it is written, its types and presence noted: what is not plain becomes JSON text."""
+        facts = {key: _plain(value) for key, value in meta.items() if key not in RESERVED and value is not None}
+        for key, value in facts.items():
+            known = self.meta.get(key)
+            kind = type(value).__name__
+            self.meta[key] = Key(joined(known.kind, kind), known.documents + 1) if known else Key(kind, 1)
+        return facts
 
     def drop(self, dropped: Dropped) -> None:
         """Stage a line of the ledger."""
@@ -111,32 +121,26 @@ def id_hash(id: str) -> int:
     return xxhash.xxh3_64_intdigest(id.encode("utf-8", "surrogatepass"))
 
 
-def _typed(value: Any) -> tuple[str, Any]:
-    if value is None or isinstance(value, bool | str | float):
-        return ("null" if value is None else type(value).__name__), value
-    if isinstance(value, int):
-        return ("int", value) if -(2**63) <= value < 2**63 else ("str", str(value))
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return "list", list(value)
-    return "str", msgspec.json.encode(value, order="deterministic").decode()
+def _plain(value: Any) -> str | bool | int | float:
+    if isinstance(value, bool | str | float) or (isinstance(value, int) and -(2**63) <= value < 2**63):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
 
 
 def joined(left: str, right: str) -> str:
     """The one type for values of two types: readers of a subset need every row's meta to have the same."""
-    if left == right or right == "null":
-        return left
-    if left == "null":
-        return right
-    return "float" if {left, right} == {"int", "float"} else "str"
+    return left if left == right else "float" if {left, right} == {"int", "float"} else "str"
 
 
-def as_type(value: Any, kind: str) -> Any:
-    """A meta value in the type of its key."""
-    if value is None or kind == "null":
-        return None
-    if kind == "float":
-        return float(value)
-    return value if kind != "str" or isinstance(value, str) else msgspec.json.encode(value).decode()
+def as_type(value: Any, kind: str) -> str | bool | int | float:
+    """A meta value in the type of its key; only text can be absent."""
+    if kind == "str":
+        return "" if value is None else value if isinstance(value, str) else _json(value)
+    return float(value) if kind == "float" else value
 
 
 @contextmanager

@@ -24,11 +24,13 @@ MIN_WORDS = 30
 _DIGITS = re.compile(r"[0-9]+")
 _GENERATED = re.compile(
     r"auto(?:matically|-)?[ -]?generated|@generated|do not (?:edit|modify)"
-    r"|(?:^[\W_]*|\b(?:was|is|been) )(?:code )?generated (?:by|from|with|using)\b",
+    r"|^[\W_]*(?:code )?generated (?:by|from)\b"
+    r"|\b(?:was|is|been) (?:code )?generated (?:by|from|with|using)\b"
+    r"|\bgenerated (?:by|from|with) [`'\"]",
     re.IGNORECASE,
 )
 # Unindented: what a comment says about the file, not about a line of it.
-_COMMENT = re.compile(r"#|//|/\*|\s?\*|\(\*|%|;|--|\.\.|<!--|\"\"\"|\'\'\'")
+_COMMENT = re.compile(r"#|//|/\*|\s?\*|\(\*|%|;|--|\.\.|<!--|\"\"\"|\'\'\'|this (?:file|code|module)\b", re.IGNORECASE)
 _MATHEMATICS = [
     *("numpy", "scipy", "sympy", "sage", "numba", "numexpr", "theano", "statsmodels", "networkx", "mpmath", "pymc3"),
     *("astropy", "cupy", "pycuda", "cvxpy", "pyomo", "jax"),

@@ -138,6 +138,17 @@ def test_without_network_the_mend_is_told(server: Server, context: Context) -> N
     assert 'kind = "installed"' in caught.value.mend
 
 
+def test_an_index_that_fails_is_not_taken_for_one_that_has_nothing(
+    server: Server, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "some_thing-1.0-py3-none-any.whl").touch()
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    server.http.shutdown()
+    server.http.server_close()
+    with pytest.raises(MissingError, match="cannot reach a package index"):
+        PyPI(["some-thing==1.0"]).units(context)
+
+
 def test_a_local_folder_of_links(
     server: Server, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,7 +189,7 @@ class Index:
 
 def _not_found(name: str, version: str, offered: Sequence[str], failures: Sequence[str]) -> MissingError:
     named = [file for file in offered if _normal(file).startswith(_normal(name) + "-")]
-    if failures and not named:
+    if failures:  # the place that could not be reached may be the one that has it
         return MissingError(
             f"cannot reach a package index for {name}=={version}", where="; ".join(failures), mend=_OFFLINE
         )
