@@ -122,6 +122,7 @@ class Pipeline:
         """Build the corpus; `corpus.build` keeps its own marks, one a unit of input, and looks at every input again."""
         from llemma.corpus.build import build
 
+        self.console.say("corpus ...")
         rows = jsonl.read(self.path / "problems.jsonl", dict[str, Any])
         protected = [Problem(row["id"], TASK, row["problem"], row["answer"]) for row in rows]
         build(self.corpus_config, self.path / "corpus", cache=cache_folder(), protected=protected, console=self.console)

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from llemma.core.console import Console, Progress, count
-from llemma.core.errors import LlemmaError
+from llemma.core.errors import Interrupted, LlemmaError
 from llemma.core.files import digest, file_digest, replacing, write_json
+from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
 from llemma.model import weights
 from llemma.model.llama import Llama, LlamaConfig
@@ -31,6 +32,7 @@ from llemma.train.plan import Shape, plan
 
 VERSION = 1
 MAX_SKIPPED = 20
+RESUME = "the same command goes on from there"
 
 
 class Trainer:
@@ -82,7 +84,8 @@ class Trainer:
         metrics = _Metrics(self.run / "metrics.jsonl", state.step)
         with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar:
             bar.resume(state.step)
-            state = self._steps(state, metrics, bar)
+            with deferred(self.console) as pending:
+                state = self._steps(state, metrics, bar, pending)
         last = self._look(metrics, state.step)
         with replacing(self.run / "final") as folder:
             weights.save(
@@ -90,7 +93,7 @@ class Trainer:
             )
         return {**last, "skipped": state.skipped, "steps": state.step}
 
-    def _steps(self, state: TrainState, metrics: _Metrics, bar: Progress) -> TrainState:
+    def _steps(self, state: TrainState, metrics: _Metrics, bar: Progress, pending: Pending) -> TrainState:
         clock = _Clock(self.config)
         while state.step < self.plan.steps:
             loss, norm = self._step(state.step)
@@ -113,8 +116,11 @@ class Trainer:
                 and state.step < self.plan.steps
             ):
                 self._look(metrics, state.step)
-            if state.step % self.config.checkpoint_every == 0 and state.step < self.plan.steps:
+            last = state.step == self.plan.steps
+            if not last and (pending.requested or state.step % self.config.checkpoint_every == 0):
                 checkpoint.save(self.run, self.model, self.optimizers, state, self.tokenizer)
+            if pending.requested and not last:
+                raise Interrupted(f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME)
         return state
 
     def _row(self, state: TrainState, loss: float, norm: float, lr: float, clock: _Clock) -> dict[str, Any]:

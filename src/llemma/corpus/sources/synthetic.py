@@ -61,24 +61,24 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def _gain(rng: random.Random, n: int) -> Event | None:
-    k = rng.randint(2, 12)
-    return Event(rng.choice(GAINS), k, "+", n + k) if n + k <= 60 else None
+    k = rng.randint(1, 9)
+    return Event(rng.choice(GAINS), k, "+", n + k) if n + k <= 30 else None
 
 
 def _lose(rng: random.Random, n: int) -> Event | None:
-    if n < 4:
+    if n < 2:
         return None
-    k = rng.randint(2, min(12, n - 1))
+    k = rng.randint(1, min(9, n - 1))
     return Event(rng.choice(LOSSES), k, "-", n - k)
 
 
 def _times(rng: random.Random, n: int) -> Event | None:
-    k = rng.randint(2, 4)
-    return Event(rng.choice(TIMES), k, "*", n * k) if n <= 12 else None
+    k = rng.randint(2, 3)
+    return Event(rng.choice(TIMES), k, "*", n * k) if n <= 10 else None
 
 
 def _share(rng: random.Random, n: int) -> Event | None:
-    divisors = [k for k in range(2, 6) if n % k == 0 and n > k]
+    divisors = [k for k in range(2, 5) if n % k == 0 and n > k]
     if not divisors:
         return None
     k = rng.choice(divisors)
@@ -94,7 +94,7 @@ def worked(seed: int, index: int) -> Worked:
     The solution goes through the story again and adds to each event its equation, as people do who explain.
     """
     rng = random.Random(f"{seed}/{index}")
-    name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(3, 20)
+    name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(2, 15)
     level = rng.choice((1, 1, 2, 2, 3))
     sentences = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)]
     steps = sentences[:]
