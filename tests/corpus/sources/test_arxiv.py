@@ -1,5 +1,7 @@
 """Paper archives: every packing, and hostile ones."""
 
+# ruff: noqa: E501
+
 import gzip
 import io
 import tarfile

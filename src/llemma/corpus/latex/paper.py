@@ -1,6 +1,7 @@
 """A paper as text: from its title to its bibliography, macros expanded, floats reduced to captions.
 
-Differs on purpose from the RedPajama rules that Llemma used: files come in the order of their `\\input`, title, abstract
+Differs on purpose from the RedPajama rules that Llemma used: files come in the order of their `\\input`, title,
+abstract
 and papers without sections are kept, macros with arguments are expanded, other encodings than UTF-8 are read.
 Appendices before the bibliography stay, those behind it go with it.
 """
@@ -12,12 +13,22 @@ import re
 from llemma.corpus.latex import macros, project
 from llemma.corpus.latex.scan import group, remove_commands
 
-_END = re.compile(r"\\bibliography\s*\{|\\begin\{(?:thebibliography|references|REFERENCES|bibdiv)\}|\\printbibliography(?![A-Za-z])|\\end\{document\}")
-_BIBLIOGRAPHY = re.compile(r"\\begin\{(thebibliography|references|REFERENCES|bibdiv)\}.*?\\end\{\1\}|\\bibliography\s*\{[^{}]*\}|\\printbibliography(?:\[[^\]]*\])?", re.DOTALL)
+_END = re.compile(
+    r"\\bibliography\s*\{|\\begin\{(?:thebibliography|references|REFERENCES|bibdiv)\}|\\printbibliography(?![A-Za-z])|\\end\{document\}"
+)
+_BIBLIOGRAPHY = re.compile(
+    r"\\begin\{(thebibliography|references|REFERENCES|bibdiv)\}.*?\\end\{\1\}|\\bibliography\s*\{[^{}]*\}|\\printbibliography(?:\[[^\]]*\])?",
+    re.DOTALL,
+)
 _FLOAT = re.compile(r"\\begin\{((?:wrap|SC|sub)?figure\*?)\}.*?\\end\{\1\}", re.DOTALL)
-_DRAWING = re.compile(r"\\begin\{(tikzpicture|pspicture\*?|asy|asydef|picture|filecontents\*?)\}.*?\\end\{\1\}", re.DOTALL)
+_DRAWING = re.compile(
+    r"\\begin\{(tikzpicture|pspicture\*?|asy|asydef|picture|filecontents\*?)\}.*?\\end\{\1\}", re.DOTALL
+)
 _CAPTION = re.compile(r"\\caption\*?(?:\[[^\[\]]*\])?(?=\s*\{)")
-_FRONT = "author|address|email|thanks|affiliation|affil|institute|date|authorrunning|titlerunning|orcid|curraddr|inst|urladdr"
+_FRONT = (
+    "author|address|email|thanks|affiliation|affil|institute|date|authorrunning|titlerunning|orcid|curraddr|inst"
+    "|urladdr"
+)
 _LAYOUT = (
     "maketitle|tableofcontents|listoffigures|listoftables|newpage|clearpage|cleardoublepage|pagebreak|vspace|hspace|vskip|noindent"
     "|bibliographystyle|pagestyle|thispagestyle|pagenumbering|setcounter|addtocounter|setlength|addtolength|includegraphics"
@@ -29,7 +40,8 @@ _ABSTRACT = re.compile(r"\\begin\{abstract\}.*?\\end\{abstract\}", re.DOTALL)
 _BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _LINES = re.compile(r"\n{3,}")
 MIN_SHARE = 0.3
-"""A bibliography that begins before this share of the text (of a book's first chapter, say) is taken out, not cut at."""
+"""A bibliography that begins before this share of the text (of a book's first chapter, say) is taken out, not cut
+at."""
 
 
 def paper(files: dict[str, str]) -> str:

@@ -49,7 +49,9 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
     return Page(title, _finish(own_lines(text), shelf), found)
 
 
-_SELF_CLOSED = re.compile(r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>")
+_SELF_CLOSED = re.compile(
+    r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>"
+)
 
 
 # `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
@@ -98,7 +100,8 @@ def _deep(tree: Any) -> bool:
 
 
 def _main_text(tree: Any, shelf: Shelf) -> str:
-    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or everything."""
+    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or
+    everything."""
     from lxml import html
     from resiliparse.extract.html2text import extract_plain_text
 

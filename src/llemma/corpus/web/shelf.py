@@ -21,7 +21,8 @@ def tidy(latex: str) -> str:
 
 
 class Shelf:
-    """Numbered items. A token is `OPEN kind number CLOSE`; kinds: i(nline) m(ath display) c(ode) b(lock of code) t(able)."""
+    """Numbered items. A token is `OPEN kind number CLOSE`; kinds: i(nline) m(ath display) c(ode) b(lock of code)
+    t(able)."""
 
     def __init__(self) -> None:
         self._items: list[str] = []
