@@ -1,7 +1,5 @@
 """MathML and AsciiMath to LaTeX."""
 
-# ruff: noqa: E501
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from llemma.corpus.latex.scan import VERBATIM, argument, bracket, group, skip_blanks
+from llemma.corpus.latex.scan import VERBATIM, Ends, argument, bracket, group, skip_blanks
 
 MAX_DEPTH = 25
 """Calls inside calls; a macro that calls itself stops here."""
@@ -113,7 +113,8 @@ def _usable(count: int, default: str | None, body: str) -> Macro | None:
 # --- expansion -------------------------------------------------------------------------------------------------------
 
 _CALL = re.compile(
-    rf"\\begin\{{({VERBATIM})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*])[^\n]*?\2|\\([A-Za-z@]+)|\\.", re.DOTALL
+    rf"\\begin\{{(?P<verbatim>{VERBATIM})\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)|\\(?P<name>[A-Za-z@]+)|\\.",
+    re.DOTALL,
 )
 _ENDS_IN_COMMAND = re.compile(r"\\[A-Za-z@]+\Z")
 _PARAMETER = re.compile(r"#([1-9])")
@@ -131,11 +132,12 @@ def expand(text: str, macros: dict[str, Macro]) -> str:
 
 def _expand(text: str, macros: dict[str, Macro], depth: int, budget: _Budget) -> str:
     out: list[str] = []
-    at = 0
-    position = 0
+    at, position, ends = 0, 0, Ends(text)
     while match := _CALL.search(text, position):
         position = match.end()
-        macro = macros.get(match[3]) if match[3] else None
+        if match["verbatim"]:
+            position = ends.after(match["verbatim"], position) or position
+        macro = macros.get(match["name"]) if match["name"] else None
         if macro is None or budget.left < 0:
             continue
         call = _arguments(text, match.end(), macro)

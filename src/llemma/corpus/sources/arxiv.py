@@ -69,7 +69,7 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _papers(pattern: str) -> Iterator[Path]:
-    names = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+    names = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
     found = [Path(name) for name in names]
     found = [path for path in found if path.exists()]
     if not found:

@@ -53,7 +53,7 @@ def file_units(inputs: list[str], what: str) -> list[Unit]:
     """A unit for each file that `inputs` (paths or globs) name, sorted, each once; a missing one is an error."""
     paths: dict[Path, None] = {}
     for pattern in inputs:
-        found = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+        found = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
         existing = [Path(name) for name in found if Path(name).is_file()]
         if not existing:
             raise MissingError(f"no {what}: {pattern}", where="inputs", mend="check the path; globs may use * and **")

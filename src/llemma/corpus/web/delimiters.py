@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from llemma.corpus.web import asciimath
-from llemma.corpus.web.shelf import OPEN, Shelf
+from llemma.corpus.web.plausible import CHECKS, certain
+from llemma.corpus.web.shelf import Shelf
 
 MAX_FORMULA = 8000
 """Characters; a delimiter whose partner is further away is text."""
@@ -276,7 +277,7 @@ def _closed(
     if (
         end - begin > MAX_FORMULA
         or not content.strip()
-        or not _PLAUSIBLE.get(pair.kind, _any)(content, text[end + 1 : end + 2])
+        or not CHECKS.get(pair.kind, certain)(content, text[end + 1 : end + 2])
     ):
         return None
     stop = end + len(right)
@@ -301,58 +302,6 @@ def _find_close(text: str, right: str, at: int) -> int:
 
 
 _DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
-
-# --- is it a formula? ------------------------------------------------------------------------------------------------
-
-_STRONG = re.compile(r"[\\^_=<>|+]|" + OPEN)
-_PROSE = re.compile(
-    r"\\(?:text|mathrm|mbox|operatorname|mathit|textbf|mathbf|textit|mathsf|begin|end|label|ref|tag)\*?\s*\{[^{}]*\}|\\[A-Za-z]+"
-)
-_WORD = re.compile(r"[A-Za-z]{3,}")
-_SHORT = re.compile(r"[A-Za-z](?:['′])?|[-−]?\d+(?:\.\d+)?|[A-Za-z0-9]{1,3}|[\s\w.,:;!*/()\[\]{}'-]{1,24}")
-_PRICE = re.compile(r"\d[\d,.]*(?:\s*(?:k|K|M|B|bn|million|billion|USD))?(?:\s|[-–,;.)/]|$)")
-
-
-def _any(content: str, after: str) -> bool:
-    return True
-
-
-def _double(content: str, after: str) -> bool:
-    return _words(content) <= 12 or bool(_STRONG.search(content))
-
-
-def _words(content: str) -> int:
-    return len(_WORD.findall(_PROSE.sub(" ", content)))
-
-
-def _dollar(content: str, after: str) -> bool:
-    """For pages that set `$` as a delimiter: everything but prices and prose between two prices."""
-    if "\n\n" in content or len(content) > 3000:
-        return False
-    words, strong = _words(content), bool(_STRONG.search(content))
-    # `US$ and A$`: a blank inside the opening dollar, and words.
-    if not strong and (after.isdigit() or (words and content[0].isspace())):
-        return False
-    if _PRICE.match(content) and words and "\\" not in content and not re.search(r"[\^_=]", content):
-        return False
-    return words <= 1 + (2 if "\\" in content else 0) or (strong and words <= 4 + len(content) // 40)
-
-
-def _dollar_loose(content: str, after: str) -> bool:
-    """For pages with an engine but unknown settings: also no blanks at the edges."""
-    return content == content.strip() and not after.isalnum() and _dollar(content, after)
-
-
-def _loose(content: str, after: str) -> bool:
-    """For pages without any engine: TeX must be visible, or a lone letter."""
-    if not _dollar_loose(content, after) or re.match(r"[A-Z_]{3,}|\d+(?:\.\d\d)?\s|[?!#@*({]", content):
-        return False
-    return bool(re.search(r"\\[A-Za-z]+|[\^_=<>]", content)) or bool(
-        re.fullmatch(r"[A-Za-z]'?|[A-Za-z]\([A-Za-z, ]+\)", content)
-    )
-
-
-_PLAUSIBLE = {"dollar": _dollar, "dollar_loose": _dollar_loose, "loose": _loose, "double": _double}
 
 # --- putting it back -------------------------------------------------------------------------------------------------
 
