@@ -152,3 +152,9 @@ def test_formula_in_a_table_is_counted_and_kept() -> None:
     result = extract(page(body))
     assert "| $x\\vert y$ | 2 |" in result.text
     assert result.found_math == 1
+
+
+def test_dollars_in_code_are_no_formulas() -> None:
+    result = extract(page("<p>Set <code>$HOME</code> and <code>$PATH</code>.</p><pre>echo $HOME $PATH</pre>", CONFIG))
+    assert "`\\$HOME` and `\\$PATH`" in result.text and "\necho $HOME $PATH\n" in result.text
+    assert result.found_math == 0

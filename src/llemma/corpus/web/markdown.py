@@ -22,7 +22,7 @@ _LAYOUT = frozenset(["table", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "
 
 
 def shelve_code(tree: Any, shelf: Shelf) -> None:
-    """Code blocks and inline code onto the shelf, verbatim; their dollars stay as they are."""
+    """Code blocks (verbatim) and inline code (dollars escaped) onto the shelf."""
     for element in tree.xpath("//pre|//code|//tt|//kbd|//samp|//textarea[@class]"):
         if element.getparent() is None:
             continue
