@@ -128,7 +128,9 @@ def test_wrong_length_in_a_plain_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive at all", gzip.compress(b"hello"), b"\x1f\x8b\x08\0broken", bytes(range(256)) * 40]
+    "data",
+    [b"", b"no archive at all", gzip.compress(b"hello", mtime=0), b"\x1f\x8b\x08\0broken", bytes(range(256)) * 40],
+    ids=["empty", "words", "gzip", "broken", "bytes"],
 )
 def test_a_file_that_is_no_warc_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.warc.gz"

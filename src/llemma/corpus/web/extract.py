@@ -28,9 +28,9 @@ class Page(msgspec.Struct, frozen=True):
 def extract(html: bytes | str, url: str | None = None, *, charset: str | None = None) -> Page:
     """The main content of a page as Markdown-like text with every formula as delimited LaTeX.
 
-    `charset` is what the transport declared for `html` given as bytes. Every dollar that delimits no formula is written
-    `\\$`, except inside fenced code. Never raises on any input; a page without content gives an empty text. `url` is accepted
-    so that rules for single sites can be added without a change of signature; no rule uses it yet.
+    `charset` is what the transport declared for `html` given as bytes. Every dollar that delimits no formula is
+    written `\\$`, except inside fenced code. Never raises on any input; a page without content gives an empty text.
+    `url` is accepted so that rules for single sites can be added without a change of signature; no rule uses it yet.
     """
     source = html if isinstance(html, str) else decode(html, charset)
     source = without_tokens(printable(source[:MAX_CHARS]))

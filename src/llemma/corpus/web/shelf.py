@@ -36,7 +36,7 @@ class Shelf:
         return self._put("m", f"$${latex}$$") if display else self._put("i", f"${latex}$")
 
     def code(self, text: str) -> str:
-        """The token of a piece of code inside a line. Its dollars are escaped: only in fenced blocks do they stay bare."""
+        """The token of a piece of code inside a line. Dollars are escaped: they stay bare only in fences."""
         text = _DOLLAR.sub(r"\\$", text)
         fence = "``" if "`" in text else "`"
         return self._put("c", f"{fence}{text}{fence}") if text else ""
