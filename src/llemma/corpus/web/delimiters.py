@@ -269,7 +269,7 @@ def _closed(
     """The formula opened at `start`, or None when it is not closed or its content is no formula."""
     if missing.get(right, len(text) + 1) <= begin:
         return None
-    end = _find_close(text, right, begin)
+    end = _find_close(text, right, begin, missing)
     if end < 0:
         missing[right] = begin
         return None
@@ -284,9 +284,13 @@ def _closed(
     return Edit(start, stop, (start, stop) if whole else (begin, end), pair)
 
 
-def _find_close(text: str, right: str, at: int) -> int:
-    """The next `right`; for dollars one that is neither escaped nor inside braces (`\\text{if $x$}`)."""
-    if right not in ("$", "$$"):
+def _find_close(text: str, right: str, at: int, missing: dict[str, int]) -> int:
+    """The next `right`; for dollars one that is neither escaped nor inside braces (`\\text{if $x$}`).
+
+    Where braces do not match, the nearest dollar closes, there and in the rest of the block: looking ahead anew from
+    every dollar would take quadratic time.
+    """
+    if right not in ("$", "$$") or "{" in missing:
         return text.find(right, at)
     depth, size = 0, len(right)
     for match in _DOLLAR_STOPS.finditer(text, at, at + MAX_FORMULA):
@@ -297,8 +301,9 @@ def _find_close(text: str, right: str, at: int) -> int:
             depth = max(0, depth - 1)
         elif mark[0] == "$" and depth == 0 and len(mark) >= size:
             return match.start()
-    plain = text.find(right, at)  # braces that never close: take the nearest
-    return plain if 0 <= plain <= at + MAX_FORMULA else -1
+    if depth:
+        missing["{"] = at
+    return text.find(right, at, at + MAX_FORMULA)
 
 
 _DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
