@@ -1,7 +1,6 @@
 """The markups of formulas, one function a form: `(element) -> Formula | None`.
 
-A new markup is a new function and a line in `BY_TAG` or `BY_CLASS`. Measured shares of these forms on real pages, and
-what other extractors lose of them, are told in `docs/corpus.md`.
+A new markup is a new function and a line in `BY_TAG` or `BY_CLASS` (and in `CANDIDATES`, if its class is a new word).
 """
 
 from __future__ import annotations
