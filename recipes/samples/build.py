@@ -31,7 +31,8 @@ def record(kind: str, address: str, content_type: str, block: bytes, extra: str 
     identifier = uuid.uuid5(NAMESPACE, f"{kind} {address}")
     target = f"WARC-Target-URI: {address}\r\n" if kind != "warcinfo" else ""
     head = (
-        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{identifier}>\r\nWARC-Date: {DATE}\r\n{target}{extra}"
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{identifier}>\r\nWARC-Date: {DATE}\r\n"
+        f"{target}{extra}"
         f"Content-Type: {content_type}\r\nContent-Length: {len(block)}\r\n\r\n"
     )
     return gzip.compress(head.encode() + block + b"\r\n\r\n", mtime=0)
@@ -49,14 +50,22 @@ def response(page: Path) -> bytes:
 
 def warc(source: Path) -> bytes:
     """All pages of a folder as one WARC file."""
-    info = record("warcinfo", SITE, "application/warc-fields", b"software: recipes/samples/build.py\r\nformat: WARC File Format 1.0\r\n")
+    info = record(
+        "warcinfo",
+        SITE,
+        "application/warc-fields",
+        b"software: recipes/samples/build.py\r\nformat: WARC File Format 1.0\r\n",
+    )
     return info + b"".join(response(page) for page in sorted(source.glob("*.html")))
 
 
 def archive(folder: Path) -> bytes:
     """A paper's folder as a tar.gz."""
     out = io.BytesIO()
-    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             data = file.read_bytes()
             member = tarfile.TarInfo(file.relative_to(folder).as_posix())

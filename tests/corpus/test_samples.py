@@ -45,7 +45,9 @@ def test_every_listed_formula_comes_out() -> None:
         assert found >= set(formulas), (name, set(formulas) - found)
 
 
-@pytest.mark.parametrize(("name", "step"), [("nearly-empty", quality.long_enough), ("satz-des-pythagoras", quality.english)])
+@pytest.mark.parametrize(
+    ("name", "step"), [("nearly-empty", quality.long_enough), ("satz-des-pythagoras", quality.english)]
+)
 def test_pages_meant_to_be_dropped(name: str, step) -> None:  # type: ignore[no-untyped-def]
     assert isinstance(step(documents()[name]), Drop)
 
@@ -62,7 +64,16 @@ def test_prices_and_shell_variables_are_no_formulas() -> None:
 
 def test_furniture_is_gone() -> None:
     for page in documents().values():
-        for word in ("cookies", "Permalink", "Log in", "Share this", "Related questions", "[edit]", "Archives", "3 comments"):
+        for word in (
+            "cookies",
+            "Permalink",
+            "Log in",
+            "Share this",
+            "Related questions",
+            "[edit]",
+            "Archives",
+            "3 comments",
+        ):
             assert word not in page.text
 
 
@@ -72,6 +83,12 @@ def test_papers() -> None:
     assert [paper.id for paper in papers] == ["sample.00001", "sample.00002", "sample.00003"]
     texts = [paper.text for paper in papers if isinstance(paper, Document)]
     assert all(text.startswith("\\title{") and "\\begin{abstract}" in text for text in texts)
-    assert "\\mathbb{F}_{p}" in texts[0] and texts[0].index("Introduction") < texts[0].index("The descent") < texts[0].index("Another way")
-    assert "\\left\\| \\mu \\right\\|_{\\mathrm{TV}}" in texts[1] and "Not kept" not in texts[1] and "# 100% of the spectrum" in texts[1]
+    assert "\\mathbb{F}_{p}" in texts[0] and texts[0].index("Introduction") < texts[0].index("The descent") < texts[
+        0
+    ].index("Another way")
+    assert (
+        "\\left\\| \\mu \\right\\|_{\\mathrm{TV}}" in texts[1]
+        and "Not kept" not in texts[1]
+        and "# 100% of the spectrum" in texts[1]
+    )
     assert "naïve" in texts[2] and "\\langle n | \\psi \\rangle" in texts[2]

@@ -1,5 +1,7 @@
 """LaTeX papers: comments, macros, inputs, cuts."""
 
+# ruff: noqa: E501
+
 import time
 
 import pytest
@@ -49,10 +51,16 @@ def test_macros(definitions: str, call: str, wanted: str) -> None:
     assert expand(rest, macros) == wanted
 
 
+def _tenfold(number: int) -> str:
+    """A macro that calls the next one ten times: a thousand million million lines if nobody stops it."""
+    name, following = chr(97 + number), "\\" + chr(98 + number)
+    return f"\\def\\{name}{{{following * 10}}}"
+
+
 @pytest.mark.parametrize(
     "source",
-    [r"\def\a{\a\a}\a", r"\def\a{\b\b}\def\b{\a\a}\a", "".join(f"\\def\\{chr(97 + n)}{{{('\\' + chr(98 + n)) * 10}}}" for n in range(20)) + r"\a"],
-)  # fmt: skip
+    [r"\def\a{\a\a}\a", r"\def\a{\b\b}\def\b{\a\a}\a", "".join(_tenfold(n) for n in range(20)) + r"\a"],
+)
 def test_runaway_macros_are_bounded(source: str) -> None:
     started = time.process_time()
     assert len(clean(source)) < 20_000_000
@@ -68,7 +76,9 @@ def test_inputs_follow_their_order_and_missing_ones_leave_nothing() -> None:
 
 
 def test_cycles_end() -> None:
-    assert paper({"a.tex": "\\begin{document}x \\input{b}\\end{document}", "b.tex": "y \\input{a} \\input{b}"}).split() == ["x", "y"]
+    assert paper(
+        {"a.tex": "\\begin{document}x \\input{b}\\end{document}", "b.tex": "y \\input{a} \\input{b}"}
+    ).split() == ["x", "y"]
 
 
 def test_wrappers_for_paper_sizes_give_one_copy() -> None:
@@ -83,13 +93,20 @@ def test_title_abstract_and_text_stay_while_preamble_and_bibliography_go() -> No
         + "Body without any section. " * 5
         + "\\begin{figure}\\includegraphics{f}\\caption{Cap {x}.}\\end{figure}\\begin{thebibliography}{9}\\bibitem{a} B.\\end{thebibliography}\\appendix After.\\end{document}"
     )
-    assert text.startswith("\\title{On \\emph{T}}") and "Ab." in text and "Body without" in text and "\\caption{Cap {x}.}" in text
+    assert (
+        text.startswith("\\title{On \\emph{T}}")
+        and "Ab." in text
+        and "Body without" in text
+        and "\\caption{Cap {x}.}" in text
+    )
     for gone in ("usepackage", "author", "thanks", "includegraphics", "bibitem", "After", "maketitle"):
         assert gone not in text
 
 
 def test_appendix_before_the_bibliography_stays() -> None:
-    assert "Proof in the appendix" in clean("\\begin{document}Text. \\appendix Proof in the appendix. \\bibliography{r}\\end{document}")
+    assert "Proof in the appendix" in clean(
+        "\\begin{document}Text. \\appendix Proof in the appendix. \\bibliography{r}\\end{document}"
+    )
 
 
 PIECES = st.sampled_from(
@@ -104,7 +121,17 @@ def test_any_source_gives_text(source: str) -> None:
     assert isinstance(paper({"a.tex": source, "b.tex": source}), str)
 
 
-@pytest.mark.parametrize("source", ["{" * 100_000, "\\iffalse" * 10_000, "%" * 100_000, "\\title" * 20_000, "\\newcommand{\\a}" * 20_000, "\\begin{figure}" * 10_000])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{" * 100_000,
+        "\\iffalse" * 10_000,
+        "%" * 100_000,
+        "\\title" * 20_000,
+        "\\newcommand{\\a}" * 20_000,
+        "\\begin{figure}" * 10_000,
+    ],
+)
 def test_hostile_sources_take_bounded_time(source: str) -> None:
     started = time.process_time()
     clean(strip_comments(source))

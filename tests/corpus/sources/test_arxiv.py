@@ -1,5 +1,7 @@
 """Paper archives: every packing, and hostile ones."""
 
+# ruff: noqa: E501
+
 import gzip
 import io
 import tarfile
@@ -56,6 +58,7 @@ def dropped(path: Path) -> str:
         ("p.tar.gz", tar(FILES)), ("p.tgz", tar(FILES)), ("p.tar", tar(FILES, "w")), ("p.zip", zipped(FILES)),
         ("p.gz", tar(FILES)), ("p.gz", gzip.compress(MAIN.replace(b"\\input{part}", b"from the part"))),
     ],
+    ids=range(6),
 )  # fmt: skip
 def test_packings(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
@@ -98,6 +101,7 @@ def test_damaged_archives_are_dropped(tmp_path: Path, keep: float, pack) -> None
         (b"%PDF-1.5 ...", "PDF"), (gzip.compress(b"%PDF-1.5" + b"x" * 1000), "PDF"), (b"", "neither"), (b"plain words", "neither"),
         (tar({"figure.png": b"x"}), "no LaTeX"), (zipped({"a.txt": b"x"}), "no LaTeX"), (b"\x1f\x8b\x08\x00rubbish", "damaged"),
     ],
+    ids=range(7),
 )  # fmt: skip
 def test_what_is_no_paper_is_dropped_with_its_reason(tmp_path: Path, data: bytes, reason: str) -> None:
     (tmp_path / "p.gz").write_bytes(data)

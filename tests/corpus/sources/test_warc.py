@@ -1,5 +1,7 @@
 """WARC files: whole, damaged, truncated, mistyped."""
 
+# ruff: noqa: E501
+
 import gzip
 import time
 import zlib
@@ -17,7 +19,9 @@ REAL = ROOT / "../shared/raw/web/pages.warc.gz"
 PAGE = "<html><body><p>Page {0} is about the number \\(x_{{{0}}}\\), with a sentence that is long enough to be kept.</p></body></html>"
 
 
-def record(number: int, body: bytes | None = None, http: str = "Content-Type: text/html\r\n", extra: str = "", url: str = "") -> bytes:
+def record(
+    number: int, body: bytes | None = None, http: str = "Content-Type: text/html\r\n", extra: str = "", url: str = ""
+) -> bytes:
     body = PAGE.format(number).encode() if body is None else body
     block = f"HTTP/1.1 200 OK\r\n{http}\r\n".encode() + body
     head = (
@@ -100,7 +104,12 @@ def test_uncompressed_and_single_member_files(tmp_path: Path) -> None:
 
 
 def test_single_member_file_cut_in_the_middle_keeps_what_came_before(tmp_path: Path) -> None:
-    packed = gzip.compress(b"".join(record(number, PAGE.format(number).encode() + bytes(str(zlib.crc32(b"%d" % number)), "ascii") * 50) for number in range(40)))
+    packed = gzip.compress(
+        b"".join(
+            record(number, PAGE.format(number).encode() + bytes(str(zlib.crc32(b"%d" % number)), "ascii") * 50)
+            for number in range(40)
+        )
+    )
     path = tmp_path / "w.warc.gz"
     path.write_bytes(packed[: len(packed) // 2])
     items = read(path)
@@ -118,7 +127,11 @@ def test_wrong_length_in_a_plain_file(tmp_path: Path) -> None:
     assert urls(items) == [0, 2, 3] and sum(isinstance(item, Dropped) for item in items) == 1
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive at all", gzip.compress(b"hello"), b"\x1f\x8b\x08\0broken", bytes(range(256)) * 40])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive at all", gzip.compress(b"hello", mtime=0), b"\x1f\x8b\x08\0broken", bytes(range(256)) * 40],
+    ids=["empty", "words", "gzip", "broken", "bytes"],
+)
 def test_a_file_that_is_no_warc_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "x.warc.gz"
     path.write_bytes(data)
@@ -139,16 +152,26 @@ def test_headers_encodings_and_kinds(tmp_path: Path) -> None:
         record(1, http="Content-Type: text/plain\r\n", extra="WARC-Identified-Payload-Type: text/html\r\n"),
         record(2, http="Content-Type: application/xhtml+xml\r\n"),
         record(3, gzip.compress(html), http="Content-Type: text/html\r\nContent-Encoding: gzip\r\n"),
-        record(4, b"%x\r\n%s\r\n0\r\n\r\n" % (len(html), html), http="Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n"),
+        record(
+            4,
+            b"%x\r\n%s\r\n0\r\n\r\n" % (len(html), html),
+            http="Content-Type: text/html\r\nTransfer-Encoding: chunked\r\n",
+        ),
         record(5, b"\x89PNG", http="Content-Type: image/png\r\n"),
-        record(6, "<p>Naïve \\(x\\) and a sentence of some length.</p>".encode("cp1252"), http="Content-Type: text/html; charset=latin1\r\n"),
+        record(
+            6,
+            "<p>Naïve \\(x\\) and a sentence of some length.</p>".encode("cp1252"),
+            http="Content-Type: text/html; charset=latin1\r\n",
+        ),
         record(7, b"<p>just news</p>"),
     ]
     path = tmp_path / "w.warc"
     path.write_bytes(b"".join(parts))
     items = read(path)
     assert urls(items) == [0, 1, 2, 3, 4, 6]
-    assert "Naïve" in next(item.text for item in items if isinstance(item, Document) and item.meta["url"].endswith("/6"))
+    assert "Naïve" in next(
+        item.text for item in items if isinstance(item, Document) and item.meta["url"].endswith("/6")
+    )
     assert [item.step for item in items if isinstance(item, Dropped)] == ["read", "prefilter"]
 
 
@@ -162,7 +185,11 @@ def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
 
 
 def test_is_html_order() -> None:
-    assert is_html(b"", "text/html; charset=x") and is_html(b"", "", "application/xhtml+xml") and is_html(b"  <!DOCTYPE HTML>")
+    assert (
+        is_html(b"", "text/html; charset=x")
+        and is_html(b"", "", "application/xhtml+xml")
+        and is_html(b"  <!DOCTYPE HTML>")
+    )
     assert not is_html(b"<html>", "image/png") and not is_html(b"{}", "")
 
 

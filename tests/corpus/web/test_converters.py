@@ -16,7 +16,10 @@ from llemma.corpus.web import asciimath, mathml
         ("<msqrt><mi>a</mi><mo>+</mo><mi>b</mi></msqrt>", "\\sqrt{a+b}"),
         ("<mroot><mi>a</mi><mn>3</mn></mroot>", "\\sqrt[3]{a}"),
         ("<msubsup><mi>x</mi><mi>i</mi><mn>10</mn></msubsup>", "x_i^{10}"),
-        ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi>", "\\sum_{i=1}^ni"),
+        (
+            "<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi>",
+            "\\sum_{i=1}^ni",
+        ),
         ("<mover><mi>x</mi><mo>^</mo></mover>", "\\hat{x}"),
         ("<mi>α</mi><mi>b</mi>", "\\alpha b"),
         ("<mi>sin</mi><mi>x</mi>", "\\sin x"),
@@ -30,7 +33,10 @@ from llemma.corpus.web import asciimath, mathml
         ("<mi>f</mi><mo>&#x2061;</mo><mo>(</mo><mi>x</mi><mo>)</mo>", "f(x)"),
         ("<mi>x</mi><mtext> if </mtext><mi>y</mi>", "x\\text{ if }y"),
         ("<mo>{</mo><mi>a</mi><mo>}</mo>", "\\{a\\}"),
-        ("<mmultiscripts><mi>X</mi><mi>a</mi><mi>b</mi><mprescripts></mprescripts><mi>c</mi><none></none></mmultiscripts>", "{}_cX_a^b"),
+        (
+            "<mmultiscripts><mi>X</mi><mi>a</mi><mi>b</mi><mprescripts></mprescripts><mi>c</mi><none></none></mmultiscripts>",
+            "{}_cX_a^b",
+        ),
     ],
 )
 def test_mathml(source: str, wanted: str) -> None:
@@ -56,6 +62,6 @@ def test_asciimath(source: str, wanted: str) -> None:
     assert asciimath.to_latex(source) == wanted
 
 
-@given(st.text(alphabet="()[]{}_^/sqrtxa,+- :|\"\\frac", max_size=200))
+@given(st.text(alphabet='()[]{}_^/sqrtxa,+- :|"\\frac', max_size=200))
 def test_asciimath_never_raises(source: str) -> None:
     asciimath.to_latex(source)

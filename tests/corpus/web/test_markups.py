@@ -1,5 +1,7 @@
 """Every markup of a formula, one line each: the formula must come out as LaTeX between dollars."""
 
+# ruff: noqa: E501
+
 import pytest
 
 from llemma.corpus.web import extract
@@ -8,7 +10,9 @@ PROSE = "This paragraph holds enough plain English prose for an extractor to tak
 
 
 def page(body: str, head: str = "") -> str:
-    return f"<html><head><title>t</title>{head}</head><body><h1>Title</h1><p>{PROSE}</p>{body}<p>{PROSE}</p></body></html>"
+    return (
+        f"<html><head><title>t</title>{head}</head><body><h1>Title</h1><p>{PROSE}</p>{body}<p>{PROSE}</p></body></html>"
+    )
 
 
 MATHJAX = "<script src='mathjax.js'></script>"
@@ -26,18 +30,33 @@ CASES = [
     ("cut by em", "<p>Let $a<em>1 + b</em>2$ be.</p>", CONFIG, "$a_1 + b_2$"),
     ("cut by sub", "<p>Let \\(a<sub>1</sub>\\) be.</p>", "", "$a_{1}$"),
     ("stray bracket", "<p>For $0<k<n$ it holds.</p>", CONFIG, "$0<k<n$"),
-    ("environment", "<p>\\begin{align}a &amp;= b\\\\ c &amp;= d\\end{align}</p>", "", "$$\\begin{align}a &= b\\\\ c &= d\\end{align}$$"),
+    (
+        "environment",
+        "<p>\\begin{align}a &amp;= b\\\\ c &amp;= d\\end{align}</p>",
+        "",
+        "$$\\begin{align}a &= b\\\\ c &= d\\end{align}$$",
+    ),
     ("tex tag", "<p>Let [tex]a^b[/tex] be.</p>", "", "$a^b$"),
     ("itex tag", "<p>Let [itex]a^b[/itex] be.</p>", "", "$a^b$"),
     ("math tag", "<p>Let [math]a^b[/math] be.</p>", "", "$a^b$"),
     ("latex tag", "<p>Let [latex]a^b[/latex] be.</p>", "", "$a^b$"),
     ("wordpress text", "<p>Let $latex a^b$ be.</p>", "", "$a^b$"),
     ("sphinx span", '<p>Let <span class="math notranslate">\\(\\alpha\\)</span> be.</p>', "", "$\\alpha$"),
-    ("sphinx div", '<div class="math">\\[\\begin{split}a\\\\b\\end{split}\\]</div>', "", "$$\\begin{split}a\\\\b\\end{split}$$"),
+    (
+        "sphinx div",
+        '<div class="math">\\[\\begin{split}a\\\\b\\end{split}\\]</div>',
+        "",
+        "$$\\begin{split}a\\\\b\\end{split}$$",
+    ),
     ("sphinx number", '<div class="math"><span class="eqno">(1)</span>\\[a=b\\]</div>', "", "$$a=b$$"),
     ("sphinx png", '<p>Let <img class="math" src="i.png" alt="\\beta"/> be.</p>', "", "$\\beta$"),
     ("doxygen", '<p>Let <img class="formulaInl" alt="$ \\pi $" src="f.png"/> be.</p>', "", "$\\pi$"),
-    ("doxygen display", '<p class="formulaDsp"><img class="formulaDsp" alt="\\[ a=b \\]" src="f.png"/></p>', "", "$$a=b$$"),
+    (
+        "doxygen display",
+        '<p class="formulaDsp"><img class="formulaDsp" alt="\\[ a=b \\]" src="f.png"/></p>',
+        "",
+        "$$a=b$$",
+    ),
     (
         "mediawiki image",
         '<p>Let <img class="mwe-math-fallback-image-inline" alt="{\\displaystyle x^{2}}"> be.</p>',
@@ -64,7 +83,12 @@ CASES = [
     ("script ascii", '<p>Let <script type="math/asciimath">x/2</script> be.</p>', "", "$\\frac{x}{2}$"),
     ("ascii backticks", "<p>Let `sqrt x` be.</p>", "<script src='ASCIIMathML.js'></script>", "$\\sqrt{x}$"),
     ("latex.php", '<p>Let <img src="/latex.php?latex=a%2Bb&amp;bg=fff"> be.</p>', "", "$a+b$"),
-    ("codecogs", '<p>Let <img src="//latex.codecogs.com/gif.latex?a&amp;space;=&amp;space;%5Cpi"> be.</p>', "", "$a = \\pi$"),
+    (
+        "codecogs",
+        '<p>Let <img src="//latex.codecogs.com/gif.latex?a&amp;space;=&amp;space;%5Cpi"> be.</p>',
+        "",
+        "$a = \\pi$",
+    ),
     ("mathtex", '<p>Let <img src="/cgi-bin/mathtex.cgi?a^2"> be.</p>', "", "$a^2$"),
     ("mimetex", '<p>Let <img src="/mimetex.cgi?a^2"> be.</p>', "", "$a^2$"),
     ("tex.cgi", '<p>Let <img src="/tex.cgi?a^2"> be.</p>', "", "$a^2$"),
@@ -81,7 +105,7 @@ CASES = [
     ),
     (
         "mathjax 3 saved",
-        '<p>Let <mjx-container><mjx-math></mjx-math><mjx-assistive-mml><math><msup><mi>x</mi><mn>2</mn></msup></math>'
+        "<p>Let <mjx-container><mjx-math></mjx-math><mjx-assistive-mml><math><msup><mi>x</mi><mn>2</mn></msup></math>"
         "</mjx-assistive-mml></mjx-container> be.</p>",
         "",
         "Let $x^2$ be.",
@@ -99,7 +123,13 @@ def test_markup_becomes_latex(body: str, head: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["It costs $5 today.", "From $5 to $10 a day.", "Set $HOME and $PATH first.", "US$ and A$ fell.", "Pay $1,200 or $1,500 now."],
+    [
+        "It costs $5 today.",
+        "From $5 to $10 a day.",
+        "Set $HOME and $PATH first.",
+        "US$ and A$ fell.",
+        "Pay $1,200 or $1,500 now.",
+    ],
 )
 @pytest.mark.parametrize("head", ["", MATHJAX, CONFIG])
 def test_lone_dollars_are_escaped(text: str, head: str) -> None:
@@ -122,3 +152,9 @@ def test_formula_in_a_table_is_counted_and_kept() -> None:
     result = extract(page(body))
     assert "| $x\\vert y$ | 2 |" in result.text
     assert result.found_math == 1
+
+
+def test_dollars_in_code_are_no_formulas() -> None:
+    result = extract(page("<p>Set <code>$HOME</code> and <code>$PATH</code>.</p><pre>echo $HOME $PATH</pre>", CONFIG))
+    assert "`\\$HOME` and `\\$PATH`" in result.text and "\necho $HOME $PATH\n" in result.text
+    assert result.found_math == 0

@@ -1,5 +1,7 @@
 """The document steps keep mathematics and name their reasons."""
 
+# ruff: noqa: E501
+
 from collections.abc import Callable
 
 import pytest
@@ -22,7 +24,11 @@ def document(text: str, **meta: object) -> Document:
         (quality.has_formulas, "It costs \\$5 and `$x$`.", "no formulas"),
         (quality.english, GERMAN * 3, "not English"),
         (quality.few_accents, GERMAN * 3, "accented"),
-        (quality.little_boilerplate, "Login to subscribe to the newsletter. Cookies and password, copyright. " * 5, "boilerplate"),
+        (
+            quality.little_boilerplate,
+            "Login to subscribe to the newsletter. Cookies and password, copyright. " * 5,
+            "boilerplate",
+        ),
     ],
 )
 def test_dropped_with_reason(step: Callable[[Document], Document | Drop], text: str, reason: str) -> None:
@@ -31,7 +37,8 @@ def test_dropped_with_reason(step: Callable[[Document], Document | Drop], text: 
 
 
 @pytest.mark.parametrize(
-    "step", [quality.long_enough, quality.has_formulas, quality.english, quality.few_accents, quality.little_boilerplate]
+    "step",
+    [quality.long_enough, quality.has_formulas, quality.english, quality.few_accents, quality.little_boilerplate],
 )
 def test_mathematical_english_is_kept(step: Callable[[Document], Document | Drop]) -> None:
     kept = document(ENGLISH * 2 + "Let $\\text{für} = x$ and ℝ, Poincaré said." + ENGLISH * 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from llemma.corpus.latex.scan import VERBATIM, argument, bracket, group, skip_blanks
+from llemma.corpus.latex.scan import VERBATIM, Ends, argument, bracket, group, skip_blanks
 
 MAX_DEPTH = 25
 """Calls inside calls; a macro that calls itself stops here."""
@@ -14,9 +14,9 @@ MAX_GROWTH = 6
 
 
 class Macro(NamedTuple):
-    """`count` arguments, the first of them optional when `default` is a string."""
+    """`arity` arguments, the first of them optional when `default` is a string."""
 
-    count: int
+    arity: int
     default: str | None
     body: str
 
@@ -59,7 +59,8 @@ def collect(text: str) -> tuple[str, dict[str, Macro]]:
 
 
 def _definition(text: str, match: re.Match[str]) -> tuple[str, Macro | None, int] | None:
-    """Name, macro (None: not to be expanded) and end of the definition at `match`, or None when it is not understood."""
+    """Name, macro (None: not to be expanded) and end of the definition at `match`, or None when it is not
+    understood."""
     if match["let"]:
         found = _LET.match(text, match.end())
         return (found[1], _usable(0, None, found[2]), found.end()) if found else None
@@ -69,7 +70,9 @@ def _definition(text: str, match: re.Match[str]) -> tuple[str, Macro | None, int
     name, at = named[1] or named[2], named.end()
     if match["define"]:
         parameters = _PARAMETERS.match(text, at)
-        return _with_body(text, name, at if parameters is None else parameters.end(), (parameters[0].count("#") if parameters else 0))
+        return _with_body(
+            text, name, at if parameters is None else parameters.end(), (parameters[0].count("#") if parameters else 0)
+        )
     if match["operator"]:
         found_operator = _with_body(text, name, skip_blanks(text, at), 0)
         return found_operator and _operator(found_operator, match["star"])
@@ -79,7 +82,8 @@ def _definition(text: str, match: re.Match[str]) -> tuple[str, Macro | None, int
 
 def _signature(text: str, at: int) -> tuple[int, str | None, int]:
     """`[2][x]` of `\\newcommand`: how many arguments, the default of the first, and where the body begins."""
-    at, parts = skip_blanks(text, at), []
+    parts: list[str] = []
+    at = skip_blanks(text, at)
     while len(parts) < 2 and (end := bracket(text, at)) is not None:
         parts.append(text[at + 1 : end - 1])
         at = skip_blanks(text, end)
@@ -87,7 +91,9 @@ def _signature(text: str, at: int) -> tuple[int, str | None, int]:
     return count, parts[1] if len(parts) > 1 else None, at
 
 
-def _with_body(text: str, name: str, at: int, count: int, default: str | None = None) -> tuple[str, Macro | None, int] | None:
+def _with_body(
+    text: str, name: str, at: int, count: int, default: str | None = None
+) -> tuple[str, Macro | None, int] | None:
     end = group(text, at)
     return (name, _usable(count, default, text[at + 1 : end - 1]), end) if end is not None else None
 
@@ -106,7 +112,10 @@ def _usable(count: int, default: str | None, body: str) -> Macro | None:
 
 # --- expansion -------------------------------------------------------------------------------------------------------
 
-_CALL = re.compile(rf"\\begin\{{({VERBATIM})\}}.*?\\end\{{\1\}}|\\verb\*?([^A-Za-z\s*])[^\n]*?\2|\\([A-Za-z@]+)|\\.", re.DOTALL)
+_CALL = re.compile(
+    rf"\\begin\{{(?P<verbatim>{VERBATIM})\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)|\\(?P<name>[A-Za-z@]+)|\\.",
+    re.DOTALL,
+)
 _ENDS_IN_COMMAND = re.compile(r"\\[A-Za-z@]+\Z")
 _PARAMETER = re.compile(r"#([1-9])")
 
@@ -123,11 +132,12 @@ def expand(text: str, macros: dict[str, Macro]) -> str:
 
 def _expand(text: str, macros: dict[str, Macro], depth: int, budget: _Budget) -> str:
     out: list[str] = []
-    at = 0
-    position = 0
+    at, position, ends = 0, 0, Ends(text)
     while match := _CALL.search(text, position):
         position = match.end()
-        macro = macros.get(match[3]) if match[3] else None
+        if match["verbatim"]:
+            position = ends.after(match["verbatim"], position) or position
+        macro = macros.get(match["name"]) if match["name"] else None
         if macro is None or budget.left < 0:
             continue
         call = _arguments(text, match.end(), macro)
@@ -156,7 +166,7 @@ def _arguments(text: str, at: int, macro: Macro) -> tuple[list[str], int] | None
         end = bracket(text, start)
         arguments.append(text[start + 1 : end - 1] if end is not None else macro.default)
         at = end if end is not None else at
-    while len(arguments) < macro.count:
+    while len(arguments) < macro.arity:
         found = argument(text, at)
         if found is None:
             return None

@@ -1,6 +1,7 @@
 """A paper as text: from its title to its bibliography, macros expanded, floats reduced to captions.
 
-Differs on purpose from the RedPajama rules that Llemma used: files come in the order of their `\\input`, title, abstract
+Differs on purpose from the RedPajama rules that Llemma used: files come in the order of their `\\input`, title,
+abstract
 and papers without sections are kept, macros with arguments are expanded, other encodings than UTF-8 are read.
 Appendices before the bibliography stay, those behind it go with it.
 """
@@ -10,14 +11,20 @@ from __future__ import annotations
 import re
 
 from llemma.corpus.latex import macros, project
-from llemma.corpus.latex.scan import group, remove_commands
+from llemma.corpus.latex.scan import group, remove_commands, replace_environments
 
-_END = re.compile(r"\\bibliography\s*\{|\\begin\{(?:thebibliography|references|REFERENCES|bibdiv)\}|\\printbibliography(?![A-Za-z])|\\end\{document\}")
-_BIBLIOGRAPHY = re.compile(r"\\begin\{(thebibliography|references|REFERENCES|bibdiv)\}.*?\\end\{\1\}|\\bibliography\s*\{[^{}]*\}|\\printbibliography(?:\[[^\]]*\])?", re.DOTALL)
-_FLOAT = re.compile(r"\\begin\{((?:wrap|SC|sub)?figure\*?)\}.*?\\end\{\1\}", re.DOTALL)
-_DRAWING = re.compile(r"\\begin\{(tikzpicture|pspicture\*?|asy|asydef|picture|filecontents\*?)\}.*?\\end\{\1\}", re.DOTALL)
+_END = re.compile(
+    r"\\bibliography\s*\{|\\begin\{(?:thebibliography|references|REFERENCES|bibdiv)\}|\\printbibliography(?![A-Za-z])|\\end\{document\}"
+)
+_BIBLIOGRAPHY = re.compile(r"\\begin\{(thebibliography|references|REFERENCES|bibdiv)\}")
+_BIBLIOGRAPHY_COMMAND = "bibliography|printbibliography"
+_FLOAT = re.compile(r"\\begin\{((?:wrap|SC|sub)?figure\*?)\}")
+_DRAWING = re.compile(r"\\begin\{(tikzpicture|pspicture\*?|asy|asydef|picture|filecontents\*?)\}")
 _CAPTION = re.compile(r"\\caption\*?(?:\[[^\[\]]*\])?(?=\s*\{)")
-_FRONT = "author|address|email|thanks|affiliation|affil|institute|date|authorrunning|titlerunning|orcid|curraddr|inst|urladdr"
+_FRONT = (
+    "author|address|email|thanks|affiliation|affil|institute|date|authorrunning|titlerunning|orcid|curraddr|inst"
+    "|urladdr"
+)
 _LAYOUT = (
     "maketitle|tableofcontents|listoffigures|listoftables|newpage|clearpage|cleardoublepage|pagebreak|vspace|hspace|vskip|noindent"
     "|bibliographystyle|pagestyle|thispagestyle|pagenumbering|setcounter|addtocounter|setlength|addtolength|includegraphics"
@@ -25,11 +32,12 @@ _LAYOUT = (
     "|frontmatter|mainmatter|backmatter|printindex|phantomsection|medskip|bigskip|smallskip|newenvironment|renewenvironment"
 )
 _TITLE = re.compile(r"\\title(?:\[[^\[\]]*\])?(?=\s*\{)")
-_ABSTRACT = re.compile(r"\\begin\{abstract\}.*?\\end\{abstract\}", re.DOTALL)
+_ABSTRACT = re.compile(r"\\begin\{abstract\}")
 _BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 _LINES = re.compile(r"\n{3,}")
 MIN_SHARE = 0.3
-"""A bibliography that begins before this share of the text (of a book's first chapter, say) is taken out, not cut at."""
+"""A bibliography that begins before this share of the text (of a book's first chapter, say) is taken out, not cut
+at."""
 
 
 def paper(files: dict[str, str]) -> str:
@@ -68,19 +76,21 @@ def _heading(preamble: str, body: str) -> str:
             title = remove_commands(preamble[start + 1 : end - 1], "thanks|footnote")
             out = f"\\title{{{title.strip()}}}\n\n"
     abstract = _ABSTRACT.search(preamble)
-    return out + (f"{abstract[0]}\n\n" if abstract else "")
+    end = preamble.find("\\end{abstract}", abstract.end()) if abstract else -1
+    return out + (f"{preamble[abstract.start() : end]}\\end{{abstract}}\n\n" if abstract and end > 0 else "")
 
 
 def _cut(body: str) -> str:
     end = _END.search(body, int(len(body) * MIN_SHARE))
     if end and not body[: end.start()].strip():
         end = None
-    return _BIBLIOGRAPHY.sub("", body[: end.start()] if end else body)
+    body = replace_environments(body[: end.start()] if end else body, _BIBLIOGRAPHY, lambda _: "")
+    return remove_commands(body, _BIBLIOGRAPHY_COMMAND)
 
 
 def _floats(body: str) -> str:
     """Figures to their captions, drawings out."""
-    return _DRAWING.sub("", _FLOAT.sub(lambda match: _captions(match[0]), body))
+    return replace_environments(replace_environments(body, _FLOAT, _captions), _DRAWING, lambda _: "")
 
 
 def _captions(figure: str) -> str:

@@ -18,7 +18,9 @@ _INPUT = re.compile(
     r"|\\(?:sub)?(?:import|includefrom|inputfrom)\*?\s*\{([^{}]{0,200})\}\s*\{([^{}]{1,200})\}"
 )
 _DOCUMENT_CLASS = re.compile(r"\\document(?:class|style)\b")
-_SIDE_NAME = re.compile(r"response|reply|rebuttal|cover|template|letter[-_]?to|diff|checklist|poster|slides", re.IGNORECASE)
+_SIDE_NAME = re.compile(
+    r"response|reply|rebuttal|cover|template|letter[-_]?to|diff|checklist|poster|slides", re.IGNORECASE
+)
 
 
 def roots(files: dict[str, str]) -> list[str]:
@@ -31,11 +33,16 @@ def roots(files: dict[str, str]) -> list[str]:
     heads = [name for name, text in tex.items() if "\\begin{document}" in text]
     heads = heads or [name for name, text in tex.items() if _DOCUMENT_CLASS.search(text)]
     # A head inside another head is a \\subfile; one inside a bare wrapper (one a paper size, say) is the main file.
-    heads = _not_included(heads, {name: tex[name] for name in heads}, tex) or _not_included(list(tex), tex, tex) or list(tex)
+    heads = (
+        _not_included(heads, {name: tex[name] for name in heads}, tex)
+        or _not_included(list(tex), tex, tex)
+        or list(tex)
+    )
     reach = {name: _reach(name, tex) for name in heads}
     size = {name: sum(len(tex[part]) for part in reach[name]) for name in heads}
     order = sorted(heads, key=lambda name: (bool(_SIDE_NAME.search(posixpath.basename(name))), -size[name], name))
-    chosen, taken = [], set[str]()
+    chosen: list[str] = []
+    taken: set[str] = set()
     for name in order:
         own = {part for part in reach[name] if not _is_preamble(part, reach, heads)}
         side = chosen and (_SIDE_NAME.search(posixpath.basename(name)) or size[name] < MIN_SIDE)
@@ -47,7 +54,9 @@ def roots(files: dict[str, str]) -> list[str]:
 
 def _is_preamble(part: str, reach: dict[str, set[str]], heads: list[str]) -> bool:
     """Shared by documents that are otherwise apart: only preambles and macro files are small and everywhere."""
-    return part not in heads and bool(re.search(r"preamble|macro|header|defs?\b|commands|packages|style", part, re.IGNORECASE))
+    return part not in heads and bool(
+        re.search(r"preamble|macro|header|defs?\b|commands|packages|style", part, re.IGNORECASE)
+    )
 
 
 def _not_included(names: list[str], includers: dict[str, str], files: dict[str, str]) -> list[str]:
@@ -71,7 +80,8 @@ def _reach(name: str, files: dict[str, str]) -> set[str]:
 
 
 def resolve(match: re.Match[str], current: str, files: dict[str, str]) -> str | None:
-    """The file that an `\\input` in `current` names, or None. Paths never leave the archive: `files` is all there is."""
+    """The file that an `\\input` in `current` names, or None. Paths never leave the archive: `files` is all there
+    is."""
     wanted = match[1] or match[2] or posixpath.join(match[3] or "", match[4] or "")
     wanted = wanted.strip().strip('"')
     for folder in (posixpath.dirname(current), "", *_ancestors(current)):

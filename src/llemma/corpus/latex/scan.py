@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 MAX_GROUP = 200_000
 """Characters a brace group may span before it counts as unclosed."""
 
 VERBATIM = r"verbatim\*?|Verbatim\*?|lstlisting|minted|alltt|BVerbatim|LVerbatim"
 _PIECES = re.compile(
-    rf"\\begin\{{(?P<name>{VERBATIM})\}}.*?\\end\{{(?P=name)\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)"
+    rf"\\begin\{{(?P<name>{VERBATIM})\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)"
     r"|\\.|(?P<line>(?<![^\n])[ \t]*%[^\n]*(?:\n|$))|(?P<comment>%[^\n]*(?:\n[ \t]*(?:%[^\n]*\n[ \t]*)*|$))",
     re.DOTALL,
 )
@@ -17,18 +18,48 @@ _COMMENT_ENVIRONMENT = re.compile(r"\\begin\{comment\}.*?(?:\\end\{comment\}|\Z)
 _CONDITIONAL = re.compile(r"\\(if[A-Za-z@]*|fi|else)(?![A-Za-z@])")
 
 
+class Ends:
+    """Where environments end. What is missing is remembered, so that a thousand unclosed ones cost one search."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._missing = text, set[str]()
+
+    def after(self, name: str, at: int) -> int | None:
+        """The place behind the next `\\end{name}` from `at` on, or None when there is none."""
+        mark = f"\\end{{{name}}}"
+        end = -1 if name in self._missing else self._text.find(mark, at)
+        if end < 0:
+            self._missing.add(name)
+            return None
+        return end + len(mark)
+
+
 def strip_comments(text: str) -> str:
     """`text` without comments, as TeX reads it: `\\%` and verbatim stay, and so does the character before a `%`."""
+    out, at, position, ends = [], 0, 0, Ends(text)
+    while match := _PIECES.search(text, position):
+        position = match.end()
+        if match["name"]:
+            position = ends.after(match["name"], position) or position
+        elif match["line"] is not None or match["comment"] is not None:
+            # TeX drops the line end with the comment; an empty line after it still ends the paragraph.
+            paragraph = match["line"] is None and text[position : position + 1] == "\n"
+            out += [text[at : match.start()], "\n" if paragraph else ""]
+            at = position
+            if not match[0]:
+                break
+    return without_false(_COMMENT_ENVIRONMENT.sub("", "".join([*out, text[at:]])))
 
-    def piece(match: re.Match[str]) -> str:
-        if match["line"] is not None:
-            return ""
-        if match["comment"] is None:
-            return match[0]
-        # TeX drops the line end with the comment; an empty line after it still ends the paragraph.
-        return "\n" if text[match.end() : match.end() + 1] == "\n" else ""
 
-    return without_false(_COMMENT_ENVIRONMENT.sub("", _PIECES.sub(piece, text)))
+def replace_environments(text: str, opening: re.Pattern[str], value: Callable[[str], str]) -> str:
+    """`text` with every environment that `opening` (group 1: its name) begins replaced by `value` of its source."""
+    out, at, ends = [], 0, Ends(text)
+    for match in opening.finditer(text):
+        end = ends.after(match[1], match.end()) if match.start() >= at else None
+        if end is not None:
+            out += [text[at : match.start()], value(text[match.start() : end])]
+            at = end
+    return "".join([*out, text[at:]])
 
 
 def without_false(text: str) -> str:

@@ -36,12 +36,13 @@ _TEXT = (".tex", ".ltx", ".sty", ".cls", ".latex")
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".gz", ".zip")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An archive that cannot become a document; the message is the reason in the ledger."""
 
 
 class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LaTeX sources. `inputs` are archives, single .tex files, folders of either, or globs; a folder with .tex files is one paper."""
+    """LaTeX sources. `inputs` are archives, single .tex files, folders of either, or globs; a folder with .tex
+    files is one paper."""
 
     inputs: list[str]
 
@@ -58,7 +59,7 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         try:
             files = read_files(Path(unit.path))
             text = paper(files)
-        except Refused as error:
+        except RefusedError as error:
             yield Dropped(unit.name, source, "read", str(error))
             return
         if not text:
@@ -68,7 +69,8 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _papers(pattern: str) -> Iterator[Path]:
-    found = [Path(p) for p in glob.glob(pattern, recursive=True)] if glob.has_magic(pattern) else [Path(pattern)]
+    names = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
+    found = [Path(name) for name in names]
     found = [path for path in found if path.exists()]
     if not found:
         raise MissingError(f"no paper source: {pattern}", where="inputs", mend="check the path; globs may use * and **")
@@ -83,7 +85,9 @@ def _is_paper(folder: Path) -> bool:
 def _inside(folder: Path) -> Iterator[Path]:
     """The archives in a folder of papers, and its subfolders that are papers."""
     for child in sorted(folder.iterdir()):
-        if (child.is_dir() and not child.is_symlink() and _is_paper(child)) or (child.is_file() and child.name.endswith(_ARCHIVES)):
+        if (child.is_dir() and not child.is_symlink() and _is_paper(child)) or (
+            child.is_file() and child.name.endswith(_ARCHIVES)
+        ):
             yield child
 
 
@@ -101,24 +105,39 @@ def _name(path: Path, repeated: Counter[str]) -> str:
 def _digest(path: Path) -> str:
     if path.is_file():
         return file_digest(path)
-    return digest([(str(p.relative_to(path)), file_digest(p)) for p in sorted(path.rglob("*")) if p.is_file() and not p.is_symlink()])
+    return digest(
+        [
+            (str(p.relative_to(path)), file_digest(p))
+            for p in sorted(path.rglob("*"))
+            if p.is_file() and not p.is_symlink()
+        ]
+    )
 
 
 # --- reading archives ------------------------------------------------------------------------------------------------
 
 
 def read_files(path: Path) -> dict[str, str]:
-    """The LaTeX files of an archive, folder or single file, decoded; raises `Refused` with the reason.
+    """The LaTeX files of an archive, folder or single file, decoded; raises `RefusedError` with the reason.
 
     Keys are normalised paths inside the archive, whatever tricks its names try.
     """
     try:
         raw = _folder(path) if path.is_dir() else _file(path)
         found = {name: _decode(data) for name, data in raw}
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise Refused(f"damaged archive: {type(error).__name__}: {str(error)[:120]}") from error
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise RefusedError(f"damaged archive: {type(error).__name__}: {str(error)[:120]}") from error
     if not any(name.endswith((".tex", ".ltx", ".latex")) for name in found):
-        raise Refused("no LaTeX file in it")
+        raise RefusedError("no LaTeX file in it")
     return found
 
 
@@ -134,14 +153,19 @@ def _folder(path: Path) -> Iterator[tuple[str, bytes]]:
     for folder, _, names in os.walk(path, followlinks=False):
         for name in sorted(names):
             file = Path(folder) / name
-            if name.lower().endswith(_TEXT) and file.is_file() and not file.is_symlink() and file.stat().st_size <= MAX_FILE:
+            if (
+                name.lower().endswith(_TEXT)
+                and file.is_file()
+                and not file.is_symlink()
+                and file.stat().st_size <= MAX_FILE
+            ):
                 total = _within(total + file.stat().st_size)
                 yield str(file.relative_to(path)).replace(os.sep, "/"), file.read_bytes()
 
 
 def _within(total: int) -> int:
     if total > MAX_TOTAL:
-        raise Refused(f"more than {MAX_TOTAL >> 20} MiB of LaTeX")
+        raise RefusedError(f"more than {MAX_TOTAL >> 20} MiB of LaTeX")
     return total
 
 
@@ -152,7 +176,7 @@ def _file(path: Path) -> Iterator[tuple[str, bytes]]:
         if head[:4] == b"PK\x03\x04":
             yield from _zip(handle)
         elif head[:4] == b"%PDF":
-            raise Refused("PDF without LaTeX source")
+            raise RefusedError("PDF without LaTeX source")
         elif head[:2] == b"\x1f\x8b":
             with gzip.open(handle) as unpacked:
                 yield from _stream(_Bounded(unpacked), path)  # type: ignore[arg-type]
@@ -172,11 +196,11 @@ def _stream(stream: _Bounded, path: Path) -> Iterator[tuple[str, bytes]]:
         return
     data = head + stream.read(MAX_FILE)
     if data[:4] == b"%PDF":
-        raise Refused("PDF without LaTeX source")
+        raise RefusedError("PDF without LaTeX source")
     if len(data) > MAX_FILE:
-        raise Refused(f"a file of more than {MAX_FILE >> 20} MiB")
+        raise RefusedError(f"a file of more than {MAX_FILE >> 20} MiB")
     if b"\\" not in data or b"\x00" in data[:4096]:
-        raise Refused("neither an archive nor LaTeX")
+        raise RefusedError("neither an archive nor LaTeX")
     yield f"{_stem(path)}.tex", data
 
 
@@ -192,7 +216,7 @@ def _tar(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
     total = pdf = 0
     for count, member in enumerate(archive):
         if count >= MAX_MEMBERS:
-            raise Refused(f"more than {MAX_MEMBERS} files in it")
+            raise RefusedError(f"more than {MAX_MEMBERS} files in it")
         pdf += member.name.lower().endswith(".pdf")
         if not member.isfile() or not member.name.lower().endswith(_TEXT) or member.size > MAX_FILE:
             continue
@@ -206,7 +230,7 @@ def _zip(handle: IO[bytes]) -> Iterator[tuple[str, bytes]]:
     total = 0
     with zipfile.ZipFile(handle) as archive:
         if len(archive.infolist()) > MAX_MEMBERS:
-            raise Refused(f"more than {MAX_MEMBERS} files in it")
+            raise RefusedError(f"more than {MAX_MEMBERS} files in it")
         for member in archive.infolist():
             if member.is_dir() or not member.filename.lower().endswith(_TEXT):
                 continue
@@ -223,7 +247,7 @@ def _safe(name: str) -> str:
 
 
 class _Bounded:
-    """A stream that ends with `Refused` when it has given more than `MAX_UNPACKED`."""
+    """A stream that ends with `RefusedError` when it has given more than `MAX_UNPACKED`."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self._left = stream, MAX_UNPACKED
@@ -232,7 +256,7 @@ class _Bounded:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise Refused(f"it unpacks to more than {MAX_UNPACKED >> 30} GiB")
+            raise RefusedError(f"it unpacks to more than {MAX_UNPACKED >> 30} GiB")
         return data
 
 

@@ -72,7 +72,8 @@ def _whole_records(text: bytes, at: int, reason: str) -> Iterator[Raw | Damage]:
 
 def _unpack(data: mmap.mmap, at: int) -> tuple[bytes, int, str]:
     """The text of the member at `at`, where the next one begins, and the reason when it is damaged."""
-    unpacker, out, total, position = zlib.decompressobj(31), [], 0, at
+    out: list[bytes] = []
+    unpacker, total, position = zlib.decompressobj(31), 0, at
     while not unpacker.eof:
         chunk = data[position : position + _CHUNK]
         if not chunk:

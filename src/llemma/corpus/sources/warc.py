@@ -19,7 +19,8 @@ from llemma.corpus.sources.records import Damage, Raw, split
 
 
 class Warc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """WARC files, plain or gzipped. `inputs` are paths or globs; `prefilter` passes over pages without a sign of mathematics."""
+    """WARC files, plain or gzipped. `inputs` are paths or globs; `prefilter` passes over pages without a sign of
+    mathematics."""
 
     inputs: list[str]
     prefilter: bool = True
@@ -52,7 +53,7 @@ def file_units(inputs: list[str], what: str) -> list[Unit]:
     """A unit for each file that `inputs` (paths or globs) name, sorted, each once; a missing one is an error."""
     paths: dict[Path, None] = {}
     for pattern in inputs:
-        found = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+        found = sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
         existing = [Path(name) for name in found if Path(name).is_file()]
         if not existing:
             raise MissingError(f"no {what}: {pattern}", where="inputs", mend="check the path; globs may use * and **")
@@ -90,9 +91,9 @@ def _page(record: Any, body: bytes, place: str, source: str, prefilter: bool) ->
     status = record.http_headers.status_code if record.is_http and record.http_headers else 200
     if status is not None and not 200 <= status < 300:
         return Dropped(place, source, "read", f"HTTP status {status}")
-    declared = [(record.http_content_type or "") if record.is_http else record.headers.get("Content-Type", "")]
-    if not is_html(body, *declared, record.headers.get("WARC-Identified-Payload-Type", "")):
-        return Dropped(place, source, "read", f"not HTML: {declared[0] or 'no content type'}")
+    declared = (record.http_content_type or "") if record.is_http else record.headers.get("Content-Type", "")
+    if not is_html(body, declared, record.headers.get("WARC-Identified-Payload-Type", "")):
+        return Dropped(place, source, "read", f"not HTML: {declared or 'no content type'}")
     if prefilter and not looks_mathematical(body):
         return Dropped(place, source, "prefilter", "no sign of mathematics")
     page = extract(body, url, charset=record.http_charset if record.is_http else None)
@@ -119,6 +120,8 @@ def is_html(body: bytes, http: str = "", payload: str = "") -> bool:
     for declared in (http.lower(), payload.lower()):
         if "html" in declared:
             return True
-        if declared and not declared.startswith(("text/plain", "application/octet-stream", "text/xml", "application/xml")):
+        if declared and not declared.startswith(
+            ("text/plain", "application/octet-stream", "text/xml", "application/xml")
+        ):
             return False
     return bool(_OPENING.search(body[:4096]))

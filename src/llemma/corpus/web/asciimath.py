@@ -9,10 +9,11 @@ from llemma.corpus.web.symbols import FUNCTIONS
 MAX_LENGTH = 4000
 MAX_DEPTH = 60
 
-_GREEK = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau"
-    " upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-).split()
+_GREEK = [
+    "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega",
+    "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Phi", "Psi", "Omega"
+]  # fmt: skip
 _SYMBOLS = {
     "*": "\\cdot", "**": "\\ast", "***": "\\star", "xx": "\\times", "-:": "\\div", "@": "\\circ", "o+": "\\oplus",
     "ox": "\\otimes", "sum": "\\sum", "prod": "\\prod", "int": "\\int", "oint": "\\oint", "del": "\\partial",
@@ -29,8 +30,10 @@ _SYMBOLS = {
     "dy": "dy", "dt": "dt", "dz": "dz", "lcm": "\\operatorname{lcm}", "mod": "\\bmod", "infty": "\\infty",
     "cdot": "\\cdot", "times": "\\times", "approx": "\\approx", "leq": "\\leq", "geq": "\\geq", "neq": "\\neq",
 }  # fmt: skip
-_UNARY = {"sqrt": "sqrt", "hat": "hat", "bar": "overline", "vec": "vec", "dot": "dot", "ddot": "ddot", "ul": "underline",
-          "abs": "", "floor": "", "ceil": "", "norm": "", "bb": "mathbf", "bbb": "mathbb", "cc": "mathcal", "fr": "mathfrak",
+_UNARY = {"sqrt": "sqrt", "hat": "hat", "bar": "overline", "vec": "vec", "dot": "dot", "ddot": "ddot",
+          "ul": "underline",
+          "abs": "", "floor": "", "ceil": "", "norm": "", "bb": "mathbf", "bbb": "mathbb", "cc": "mathcal",
+          "fr": "mathfrak",
           "sf": "mathsf", "tt": "mathtt", "tilde": "tilde"}  # fmt: skip
 _AROUND = {"abs": ("\\left|", "\\right|"), "floor": ("\\lfloor ", "\\rfloor "), "ceil": ("\\lceil ", "\\rceil "),
            "norm": ("\\left\\|", "\\right\\|")}  # fmt: skip
@@ -38,11 +41,11 @@ _BINARY = {"frac", "root", "stackrel"}
 _LEFT = {"(": "(", "[": "[", "{": "\\{", "(:": "\\langle", "{:": "."}
 _RIGHT = {")": ")", "]": "]", "}": "\\}", ":)": "\\rangle", ":}": "."}
 _WORDS = sorted(
-    {*_GREEK, *(w for w in _SYMBOLS if w.isalpha()), *_UNARY, *_BINARY, *FUNCTIONS, "text", "mbox"}, key=len, reverse=True
+    {*_GREEK, *(w for w in _SYMBOLS if w.isalpha()), *_UNARY, *_BINARY, *FUNCTIONS, "text", "mbox"},
+    key=len,
+    reverse=True,
 )
-_MARKS = sorted(
-    (m for m in {*_SYMBOLS, *_LEFT, *_RIGHT} if not m.isalpha()), key=len, reverse=True
-)
+_MARKS = sorted((m for m in {*_SYMBOLS, *_LEFT, *_RIGHT} if not m.isalpha()), key=len, reverse=True)
 _LEXER = re.compile(
     r'(?P<quoted>"[^"]*")|(?P<text>(?:text|mbox)\([^()]*\))|(?P<number>\d+(?:\.\d+)?)|(?P<command>\\[A-Za-z]+)'
     rf"|(?P<mark>{'|'.join(map(re.escape, _MARKS))})|(?P<word>{'|'.join(_WORDS)})|(?P<other>\S)"

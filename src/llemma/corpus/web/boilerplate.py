@@ -9,26 +9,132 @@ from typing import Any
 from llemma.corpus.web.forms import text_of
 from llemma.corpus.web.shelf import TOKEN
 
-_TAGS = "script style noscript nav footer button iframe svg canvas template select input object embed audio video dialog link meta".split()
-_ROLES = frozenset("navigation banner contentinfo search dialog alert menu menubar toolbar complementary".split())
+_TAGS = [
+    "script", "style", "noscript", "nav", "footer", "button", "iframe", "svg", "canvas", "template", "select",
+    "input", "object", "embed", "audio", "video", "dialog", "link", "meta"
+]  # fmt: skip
+_ROLES = frozenset([
+    "navigation", "banner", "contentinfo", "search", "dialog", "alert", "menu", "menubar", "toolbar",
+    "complementary"
+])  # fmt: skip
 # Whole words of a class or id (split at -, _ and case changes) that name furniture wherever they occur.
 _WORDS = frozenset(
-    "breadcrumb breadcrumbs cookie cookies gdpr consent newsletter subscribe pagination pager share sharing sharebar social"
-    " sidebar navbar navbox navigation advert adverts advertisement sponsor sponsored promo popup modal toast disqus"
-    " editsection headerlink skiplink catlinks printfooter related recommended recommendations masthead"
-    " colophon signup login outbrain taboola paywall votes vote voting votecell upvote downvote".split()
+    [
+        "breadcrumb",
+        "breadcrumbs",
+        "cookie",
+        "cookies",
+        "gdpr",
+        "consent",
+        "newsletter",
+        "subscribe",
+        "pagination",
+        "pager",
+        "share",
+        "sharing",
+        "sharebar",
+        "social",
+        "sidebar",
+        "navbar",
+        "navbox",
+        "navigation",
+        "advert",
+        "adverts",
+        "advertisement",
+        "sponsor",
+        "sponsored",
+        "promo",
+        "popup",
+        "modal",
+        "toast",
+        "disqus",
+        "editsection",
+        "headerlink",
+        "skiplink",
+        "catlinks",
+        "printfooter",
+        "related",
+        "recommended",
+        "recommendations",
+        "masthead",
+        "colophon",
+        "signup",
+        "login",
+        "outbrain",
+        "taboola",
+        "paywall",
+        "votes",
+        "vote",
+        "voting",
+        "votecell",
+        "upvote",
+        "downvote",
+    ]
 )
 # Names that count only as a whole.
 _NAMES = frozenset(
-    "comments comment-list commentlist comment-respond respond comments-area comment-form post-comments js-comments-container"
-    " toc-nav site-header site-footer page-header-nav global-header global-footer mw-jump-link mw-editsection noprint"
-    " mw-navigation mw-panel footer header-nav related-posts post-nav nav-links nav-previous nav-next menu topbar top-bar"
-    " skip-link skip-to-content screen-reader-text sr-only visually-hidden usermenu post-menu post-signature user-info"
-    " js-vote-count vote-count-post score js-post-menu comment-thread copyright printfooter siteSub contentSub jump-to-nav"
-    " edit-this-page prev-next-area sphinxsidebar wy-nav-side rst-footer-buttons bd-sidebar bd-toc pre-article-nav".split()
+    [
+        "comments",
+        "comment-list",
+        "commentlist",
+        "comment-respond",
+        "respond",
+        "comments-area",
+        "comment-form",
+        "post-comments",
+        "js-comments-container",
+        "toc-nav",
+        "site-header",
+        "site-footer",
+        "page-header-nav",
+        "global-header",
+        "global-footer",
+        "mw-jump-link",
+        "mw-editsection",
+        "noprint",
+        "mw-navigation",
+        "mw-panel",
+        "footer",
+        "header-nav",
+        "related-posts",
+        "post-nav",
+        "nav-links",
+        "nav-previous",
+        "nav-next",
+        "menu",
+        "topbar",
+        "top-bar",
+        "skip-link",
+        "skip-to-content",
+        "screen-reader-text",
+        "sr-only",
+        "visually-hidden",
+        "usermenu",
+        "post-menu",
+        "post-signature",
+        "user-info",
+        "js-vote-count",
+        "vote-count-post",
+        "score",
+        "js-post-menu",
+        "comment-thread",
+        "copyright",
+        "printfooter",
+        "siteSub",
+        "contentSub",
+        "jump-to-nav",
+        "edit-this-page",
+        "prev-next-area",
+        "sphinxsidebar",
+        "wy-nav-side",
+        "rst-footer-buttons",
+        "bd-sidebar",
+        "bd-toc",
+        "pre-article-nav",
+    ]
 )
 _PARTS = re.compile(r"[-_\s]+|(?<=[a-z])(?=[A-Z])")
-_NEVER = frozenset("html body main article".split())
+_NEVER = frozenset(["html", "body", "main", "article"])
 MAX_SHARE = 0.5
 """Of a page's text; an element that holds more is the page itself, whatever its class says."""
 
@@ -99,7 +205,8 @@ _LINE = re.compile(
     r"(?:share|tweet|like|reply|print|email|edit|copy|link|cite|follow|save|report|flag|upvote|downvote|permalink|top|menu|home|search"
     r"|log ?in|sign ?(?:in|up)|register|subscribe|contents|skip to (?:main )?content|back to top|read more|learn more"
     r"|(?:previous|next|older|newer)(?: (?:post|page|chapter|lesson|article)s?)?|leave a (?:comment|reply)"
-    r"|(?:\d+|no) (?:comments?|replies|votes?|likes?|shares?|views?)|add a comment|post a comment|all rights reserved\.?"
+    r"|(?:\d+|no) (?:comments?|replies|votes?|likes?|shares?|views?)|add a comment|post a comment"
+    r"|all rights reserved\.?"
     r"|share (?:this|on) .{0,40}|follow us.{0,40}|we use cookies.{0,300}|this (?:site|website) uses cookies.{0,300}"
     r"|accept(?: all)?(?: cookies)?|advertisement|sponsored|loading\.*|©.{0,80}|copyright ©?.{0,80})[\s»›→|.]*",
     re.IGNORECASE,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import re
 
-_META = re.compile(rb"""<(?:meta[^>]{0,200}?charset\s*=\s*|\?xml[^>]{0,100}?encoding\s*=\s*)["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.IGNORECASE)
+_META = re.compile(
+    rb"""<(?:meta[^>]{0,200}?charset\s*=\s*|\?xml[^>]{0,100}?encoding\s*=\s*)["']?\s*([A-Za-z0-9_:.-]{2,40})""",
+    re.IGNORECASE,
+)
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # The HTML standard reads these labels as their Windows supersets.
 _ALIASES = {"iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252",
-            "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso-8859-9": "cp1254", "x-sjis": "shift_jis"}  # fmt: skip
+            "iso8859-1": "cp1252", "gb2312": "gb18030", "gbk": "gb18030", "iso-8859-9": "cp1254",
+            "x-sjis": "shift_jis"}  # fmt: skip
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -31,7 +35,11 @@ def _candidates(raw: bytes, charset: str | None) -> list[str]:
     declared = [name for name in (charset, meta and meta[1].decode("ascii")) if name]
     # Bytes that are valid UTF-8 are hardly ever anything else, whatever the page claims, except 7-bit stateful sets.
     seven_bit = [name for name in declared if name.lower().startswith(("iso-2022", "hz", "utf-7"))]
-    return [*(n for n in seven_bit if not n.lower().startswith("utf-7")), "utf-8", *(_ALIASES.get(n.lower(), n) for n in declared)]
+    return [
+        *(n for n in seven_bit if not n.lower().startswith("utf-7")),
+        "utf-8",
+        *(_ALIASES.get(n.lower(), n) for n in declared),
+    ]
 
 
 def _detected(raw: bytes) -> str:

@@ -1,6 +1,8 @@
-"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments, and the page's own MathJax or KaTeX settings.
+"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments, and the page's own MathJax or KaTeX
+settings.
 
-A formula may be cut by inline tags (Markdown turns `a_1 b_2` into `a<em>1 b</em>2`), so text is scanned a block at a time.
+A formula may be cut by inline tags (Markdown turns `a_1 b_2` into `a<em>1 b</em>2`), so text is scanned a block at
+a time.
 """
 
 from __future__ import annotations
@@ -10,14 +12,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from llemma.corpus.web import asciimath
-from llemma.corpus.web.shelf import OPEN, Shelf
+from llemma.corpus.web.plausible import CHECKS, certain
+from llemma.corpus.web.shelf import Shelf
 
 MAX_FORMULA = 8000
 """Characters; a delimiter whose partner is further away is text."""
 
 
 class Pair(NamedTuple):
-    """An opening and a closing delimiter; kinds: tex, ascii, dollar (needs a plausible content), loose (very plausible)."""
+    """An opening and a closing delimiter; kinds: tex, ascii, dollar (needs a plausible content), loose (very
+    plausible)."""
 
     left: str
     right: str
@@ -31,13 +35,19 @@ _ALWAYS = [
     Pair("[latex]", "[/latex]", False), Pair("[texx]", "[/texx]", False), Pair("[TEX]", "[/TEX]", False),
     Pair("[dtex]", "[/dtex]", True), Pair("$latex ", "$", False),
 ]  # fmt: skip
-_ENVIRONMENT = r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
+_ENVIRONMENT = (
+    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
+)
 _STRING = r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-_MATHJAX_LIST = re.compile(r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]""")
+_MATHJAX_LIST = re.compile(
+    r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]"""
+)
 _KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
 _KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
 _ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
-_ASCII_PAGE = re.compile(r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE)
+_ASCII_PAGE = re.compile(
+    r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE
+)
 _ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
 
 
@@ -86,7 +96,13 @@ def _katex(source: str) -> Iterator[Pair]:
 
 def _usable(left: str, right: str) -> bool:
     """Real delimiters are short and not words: a page must not be able to swallow its own text."""
-    return 0 < len(left) <= 12 and 0 < len(right) <= 12 and not left.isalnum() and not right.isspace() and not left.startswith("\\begin")
+    return (
+        0 < len(left) <= 12
+        and 0 < len(right) <= 12
+        and not left.isalnum()
+        and not right.isspace()
+        and not left.startswith("\\begin")
+    )
 
 
 def _ascii(source: str) -> Iterator[Pair]:
@@ -101,15 +117,47 @@ def _ascii(source: str) -> Iterator[Pair]:
 # --- one block of text -----------------------------------------------------------------------------------------------
 
 _INLINE = frozenset(
-    "a abbr acronym b bdi bdo big br cite dfn em font i ins kbd label mark nobr q s small span strike strong sub sup tt u var wbr".split()
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "br",
+        "cite",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "nobr",
+        "q",
+        "s",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+    ]
 )
-_SKIP = frozenset("pre code textarea script style samp kbd noscript".split())
+_SKIP = frozenset(["pre", "code", "textarea", "script", "style", "samp", "kbd", "noscript"])
 _GLUE = {"em": ("_", "_"), "i": ("_", "_"), "sub": ("_{", "}"), "sup": ("^{", "}"), "br": ("\n", "")}
-_NEEDED = "contains(.,'$') or contains(.,'\\(') or contains(.,'\\[') or contains(.,'\\begin{') or contains(.,'tex]') or contains(.,'TEX]') or contains(.,'math]')"
+_NEEDED = " or ".join(f"contains(.,'{mark}')" for mark in ("$", "\\(", "\\[", "\\begin{", "tex]", "TEX]", "math]"))
 
 
 class Run(NamedTuple):
-    """A stretch of text: where it hangs (`text` or `tail` of `node`), or, with no node, what a tag means in a formula."""
+    """A stretch of text: where it hangs (`text` or `tail` of `node`), or, with no node, what a tag means in a
+    formula."""
 
     node: Any
     tail: bool
@@ -126,7 +174,9 @@ def shelve(tree: Any, shelf: Shelf, pairs: list[Pair]) -> None:
 
 def _blocks(tree: Any, pairs: list[Pair]) -> list[Any]:
     """The block elements that hold text with a delimiter, each once, in document order."""
-    own = "".join(f" or contains(.,{_quoted(p.left)})" for p in pairs if p not in _ALWAYS and p.left != "$" and _quoted(p.left))
+    own = "".join(
+        f" or contains(.,{_quoted(p.left)})" for p in pairs if p not in _ALWAYS and p.left != "$" and _quoted(p.left)
+    )
     found: dict[Any, None] = {}
     for text in tree.xpath(f"//text()[{_NEEDED}{own}]"):
         node = text.getparent()
@@ -175,7 +225,8 @@ def _scan_runs(runs: list[Run], shelf: Shelf, pairs: list[Pair], opener: re.Patt
 
 
 class Edit(NamedTuple):
-    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or an escaped dollar."""
+    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or an escaped
+    dollar."""
 
     start: int
     end: int
@@ -212,24 +263,34 @@ def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Ed
             at = edit.end
 
 
-def _closed(text: str, start: int, begin: int, right: str, pair: Pair, missing: dict[str, int], whole: bool = False) -> Edit | None:
+def _closed(
+    text: str, start: int, begin: int, right: str, pair: Pair, missing: dict[str, int], whole: bool = False
+) -> Edit | None:
     """The formula opened at `start`, or None when it is not closed or its content is no formula."""
     if missing.get(right, len(text) + 1) <= begin:
         return None
-    end = _find_close(text, right, begin)
+    end = _find_close(text, right, begin, missing)
     if end < 0:
         missing[right] = begin
         return None
     content = text[begin:end]
-    if end - begin > MAX_FORMULA or not content.strip() or not _PLAUSIBLE.get(pair.kind, _any)(content, text[end + 1 : end + 2]):
+    if (
+        end - begin > MAX_FORMULA
+        or not content.strip()
+        or not CHECKS.get(pair.kind, certain)(content, text[end + 1 : end + 2])
+    ):
         return None
     stop = end + len(right)
     return Edit(start, stop, (start, stop) if whole else (begin, end), pair)
 
 
-def _find_close(text: str, right: str, at: int) -> int:
-    """The next `right`; for dollars one that is neither escaped nor inside braces (`\\text{if $x$}`)."""
-    if right not in ("$", "$$"):
+def _find_close(text: str, right: str, at: int, missing: dict[str, int]) -> int:
+    """The next `right`; for dollars one that is neither escaped nor inside braces (`\\text{if $x$}`).
+
+    Where braces do not match, the nearest dollar closes, there and in the rest of the block: looking ahead anew from
+    every dollar would take quadratic time.
+    """
+    if right not in ("$", "$$") or "{" in missing:
         return text.find(right, at)
     depth, size = 0, len(right)
     for match in _DOLLAR_STOPS.finditer(text, at, at + MAX_FORMULA):
@@ -240,58 +301,12 @@ def _find_close(text: str, right: str, at: int) -> int:
             depth = max(0, depth - 1)
         elif mark[0] == "$" and depth == 0 and len(mark) >= size:
             return match.start()
-    plain = text.find(right, at)  # braces that never close: take the nearest
-    return plain if 0 <= plain <= at + MAX_FORMULA else -1
+    if depth:
+        missing["{"] = at
+    return text.find(right, at, at + MAX_FORMULA)
 
 
 _DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
-
-# --- is it a formula? ------------------------------------------------------------------------------------------------
-
-_STRONG = re.compile(r"[\\^_=<>|+]|" + OPEN)
-_PROSE = re.compile(r"\\(?:text|mathrm|mbox|operatorname|mathit|textbf|mathbf|textit|mathsf|begin|end|label|ref|tag)\*?\s*\{[^{}]*\}|\\[A-Za-z]+")
-_WORD = re.compile(r"[A-Za-z]{3,}")
-_SHORT = re.compile(r"[A-Za-z](?:['′])?|[-−]?\d+(?:\.\d+)?|[A-Za-z0-9]{1,3}|[\s\w.,:;!*/()\[\]{}'-]{1,24}")
-_PRICE = re.compile(r"\d[\d,.]*(?:\s*(?:k|K|M|B|bn|million|billion|USD))?(?:\s|[-–,;.)/]|$)")
-
-
-def _any(content: str, after: str) -> bool:
-    return True
-
-
-def _double(content: str, after: str) -> bool:
-    return _words(content) <= 12 or bool(_STRONG.search(content))
-
-
-def _words(content: str) -> int:
-    return len(_WORD.findall(_PROSE.sub(" ", content)))
-
-
-def _dollar(content: str, after: str) -> bool:
-    """For pages that set `$` as a delimiter: everything but prices and prose between two prices."""
-    if "\n\n" in content or len(content) > 3000:
-        return False
-    words, strong = _words(content), bool(_STRONG.search(content))
-    if after.isdigit() and not strong:
-        return False
-    if _PRICE.match(content) and words and "\\" not in content and not re.search(r"[\^_=]", content):
-        return False
-    return words <= 1 + (2 if "\\" in content else 0) or (strong and words <= 4 + len(content) // 40)
-
-
-def _dollar_loose(content: str, after: str) -> bool:
-    """For pages with an engine but unknown settings: also no blanks at the edges."""
-    return content == content.strip() and not after.isalnum() and _dollar(content, after)
-
-
-def _loose(content: str, after: str) -> bool:
-    """For pages without any engine: TeX must be visible, or a lone letter."""
-    if not _dollar_loose(content, after) or re.match(r"[A-Z_]{3,}|\d+(?:\.\d\d)?\s|[?!#@*({]", content):
-        return False
-    return bool(re.search(r"\\[A-Za-z]+|[\^_=<>]", content)) or bool(re.fullmatch(r"[A-Za-z]'?|[A-Za-z]\([A-Za-z, ]+\)", content))
-
-
-_PLAUSIBLE = {"dollar": _dollar, "dollar_loose": _dollar_loose, "loose": _loose, "double": _double}
 
 # --- putting it back -------------------------------------------------------------------------------------------------
 
@@ -337,14 +352,15 @@ def _token(runs: list[Run], starts: list[int], edit: Edit, shelf: Shelf) -> str:
 
 
 def _content(runs: list[Run], starts: list[int], start: int, end: int) -> str:
-    """The formula's text, with what the tags inside it stood for (`<sub>` a subscript, Markdown's `<em>` underscores)."""
+    """The formula's text, with what the tags inside it stood for (`<sub>` a subscript, Markdown's `<em>`
+    underscores)."""
     out = []
     for index in range(max(0, _last_at_or_before(starts, start) - 1), len(runs)):
         run, at = runs[index], starts[index]
         if at > end or (at == end and run.node is not None):
             break
         if run.node is None:
-            out.append(run.text if start < at < end else "")
+            out.append(run.text if start < at <= end else "")
         else:
             out.append(run.text[max(0, start - at) : max(0, end - at)])
     return "".join(out)
@@ -362,5 +378,3 @@ class _Pieces:
 
     def text(self) -> str:
         return "".join(self.out) + self.source[self.at :]
-
-

@@ -28,9 +28,9 @@ class Page(msgspec.Struct, frozen=True):
 def extract(html: bytes | str, url: str | None = None, *, charset: str | None = None) -> Page:
     """The main content of a page as Markdown-like text with every formula as delimited LaTeX.
 
-    `charset` is what the transport declared for `html` given as bytes. Every dollar that delimits no formula is written
-    `\\$`, except inside code. Never raises on any input; a page without content gives an empty text. `url` is accepted
-    so that rules for single sites can be added without a change of signature; no rule uses it yet.
+    `charset` is what the transport declared for `html` given as bytes. Every dollar that delimits no formula is
+    written `\\$`, except inside fenced code. Never raises on any input; a page without content gives an empty text.
+    `url` is accepted so that rules for single sites can be added without a change of signature; no rule uses it yet.
     """
     source = html if isinstance(html, str) else decode(html, charset)
     source = without_tokens(printable(source[:MAX_CHARS]))
@@ -49,7 +49,9 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
     return Page(title, _finish(own_lines(text), shelf), found)
 
 
-_SELF_CLOSED = re.compile(r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>")
+_SELF_CLOSED = re.compile(
+    r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)[A-Za-z][\w:.-]*)((?:\s[^<>]*?)?)/>"
+)
 
 
 # `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
@@ -98,7 +100,8 @@ def _deep(tree: Any) -> bool:
 
 
 def _main_text(tree: Any, shelf: Shelf) -> str:
-    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or everything."""
+    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or
+    everything."""
     from lxml import html
     from resiliparse.extract.html2text import extract_plain_text
 

@@ -1,7 +1,6 @@
 """The markups of formulas, one function a form: `(element) -> Formula | None`.
 
-A new markup is a new function and a line in `BY_TAG` or `BY_CLASS`. Measured shares of these forms on real pages, and
-what other extractors lose of them, are told in `docs/corpus.md`.
+A new markup is a new function and a line in `BY_TAG` or `BY_CLASS` (and in `CANDIDATES`, if its class is a new word).
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ class Formula(NamedTuple):
 
 
 _DELIMITED = (("$$", "$$", True), ("\\[", "\\]", True), ("\\(", "\\)", False), ("$", "$", False))
-_DISPLAY_ENVIRONMENT = re.compile(r"\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|flalign|alignat)\*?\}")
+_DISPLAY_ENVIRONMENT = re.compile(
+    r"\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|flalign|alignat)\*?\}"
+)
 
 
 def undelimited(source: str, display: bool = False) -> Formula:
@@ -128,7 +129,8 @@ def _inner_math(element: Any) -> Any | None:
 
 
 def rendered(element: Any) -> Formula | None:
-    """MathJax output saved with the page: the assistive MathML or `data-mathml`; its script, if any, is read instead."""
+    """MathJax output saved with the page: the assistive MathML or `data-mathml`; its script, if any, is read
+    instead."""
     inner = _inner_math(element)
     if inner is not None:
         formula = math(inner)
@@ -225,7 +227,11 @@ def data_attribute(element: Any) -> Formula | None:
         else:
             source, shown = value, False
         if re.search(r"[\\^_=+<>]|^.{1,12}$", source):
-            block = element.tag == "div" or "display" in (element.get("class") or "") or element.get("data-display") == "true"
+            block = (
+                element.tag == "div"
+                or "display" in (element.get("class") or "")
+                or element.get("data-display") == "true"
+            )
             return undelimited(source, shown or block)
     return None
 
@@ -233,7 +239,8 @@ def data_attribute(element: Any) -> Formula | None:
 # --- images ----------------------------------------------------------------------------------------------------------
 
 _IMAGE_CLASSES = {"math", "latex", "tex", "formulaInl", "formulaDsp", "mwe-math-fallback-image-inline", "texerror",
-                  "mwe-math-fallback-image-display", "mathtex", "mimetex", "equation", "inlineformula", "displayformula"}  # fmt: skip
+                  "mwe-math-fallback-image-display", "mathtex", "mimetex", "equation", "inlineformula",
+                  "displayformula"}  # fmt: skip
 _QUERY_IS_TEX = re.compile(r"codecogs\.com/|mathtex|mimetex|tex\.cgi|texrendr|/latexrender/|quicklatex", re.IGNORECASE)
 _QUERY_FIELD = (("latex.php", "latex"), ("chart.googleapis.com", "chl"), ("chart.apis.google.com", "chl"),
                 ("render/math", "math"), ("math.vercel.app", "from"), ("/teximg", "tex"))  # fmt: skip
@@ -243,7 +250,8 @@ _DIRECTIVES = re.compile(
 
 
 def image(element: Any) -> Formula | None:
-    """An image of a formula: by the service in `src` (codecogs, latex.php, mathtex ...), by `data-mathml`, by class and `alt`."""
+    """An image of a formula: by the service in `src` (codecogs, latex.php, mathtex ...), by `data-mathml`, by
+    class and `alt`."""
     source = element.get("src") or element.get("data-src") or ""
     alt = element.get("alt") or ""
     latex = service_latex(source)
@@ -267,7 +275,9 @@ def _alone_in_block(element: Any) -> bool:
     parent = element.getparent()
     if parent is None or (element.tail or "").strip() or (parent.text or "").strip() or len(parent) != 1:
         return False
-    return parent.tag in ("div", "center", "dd") or "center" in (parent.get("style") or "") + (parent.get("align") or "")
+    return parent.tag in ("div", "center", "dd") or "center" in (parent.get("style") or "") + (
+        parent.get("align") or ""
+    )
 
 
 def service_latex(url: str) -> str:
@@ -306,7 +316,8 @@ def _clean_query(query: str) -> str:
 Form = Callable[[Any], "Formula | None"]
 BY_TAG: dict[str, Form] = {"img": image, "math": math, "script": script, "mjx-container": rendered}
 BY_CLASS: dict[str, Form] = {
-    "mwe-math-element": mediawiki, "katex-display": katex, "katex": katex, "katex-block": katex, "math-container": container,
+    "mwe-math-element": mediawiki, "katex-display": katex, "katex": katex, "katex-block": katex,
+    "math-container": container,
     "math": sphinx, "wp-katex-eq": tex_text, "math-tex": tex_text, "arithmatex": tex_text, "texerror": tex_text,
     "js-render-math": tex_text, "formulaDsp": sphinx, "formulaInl": sphinx, "ltx_eqn_table": latexml_table,
     "MathJax": rendered, "MathJax_Display": rendered, "MathJax_SVG": rendered, "MathJax_CHTML": rendered,
@@ -332,7 +343,8 @@ def find(element: Any) -> Formula | None:
 CANDIDATES = (
     "//img|//script[starts-with(normalize-space(@type),'math/')]|//*[local-name()='math' or contains(name(),':math')]"
     "|//mjx-container|//*[@class][contains(@class,'math') or contains(@class,'katex') or contains(@class,'MathJax')"
-    " or contains(@class,'MJX') or contains(@class,'mjx') or contains(@class,'formula') or contains(@class,'arithmatex')"
+    " or contains(@class,'MJX') or contains(@class,'mjx') or contains(@class,'formula')"
+    " or contains(@class,'arithmatex')"
     " or contains(@class,'texerror') or contains(@class,'ltx_eqn_table')]|"
     + "|".join(f"//*[@{name}]" for name in _DATA)
 )

@@ -15,16 +15,20 @@ from llemma.corpus.web.shelf import INDENT, TOKEN, Shelf
 MAX_CELL = 400
 """Characters; a table with a longer cell is a page layout."""
 
-_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight-source|brush:?|sourceCode)[- ]?([A-Za-z+#0-9]{1,15})(?=\s|$)")
-_LAYOUT = frozenset("table ul ol pre h1 h2 h3 h4 h5 h6 section article form".split())
+_LANGUAGE = re.compile(
+    r"(?:^|\s)(?:language|lang|highlight-source|brush:?|sourceCode)[- ]?([A-Za-z+#0-9]{1,15})(?=\s|$)"
+)
+_LAYOUT = frozenset(["table", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "form"])
 
 
 def shelve_code(tree: Any, shelf: Shelf) -> None:
-    """Code blocks and inline code onto the shelf, verbatim; their dollars stay as they are."""
+    """Code blocks (verbatim) and inline code (dollars escaped) onto the shelf."""
     for element in tree.xpath("//pre|//code|//tt|//kbd|//samp|//textarea[@class]"):
         if element.getparent() is None:
             continue
-        if element.tag == "pre" or (element.tag == "code" and "\n" in (text := text_of(element).strip()) and len(text) > 40):
+        if element.tag == "pre" or (
+            element.tag == "code" and "\n" in (text := text_of(element).strip()) and len(text) > 40
+        ):
             _shelve_block(element, shelf)
         elif element.tag in ("code", "tt", "kbd", "samp"):
             text = text_of(element)

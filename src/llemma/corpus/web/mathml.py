@@ -12,7 +12,7 @@ MAX_DEPTH = 120
 
 _ACCENTS = {
     "^": "hat", "ˆ": "hat", "\u0302": "hat", "~": "tilde", "˜": "tilde", "\u0303": "tilde", "¯": "overline",
-    "‾": "overline", "\u0304": "bar", "\u0305": "overline", "_": "underline", "→": "vec", "⃗": "vec", "\u20d7": "vec",
+    "‾": "overline", "\u0304": "bar", "\u0305": "overline", "_": "underline", "→": "vec", "⃗": "vec",
     "˙": "dot", "\u0307": "dot", "¨": "ddot", "\u0308": "ddot", "⏞": "overbrace", "⏟": "underbrace", "ˇ": "check",
     "︷": "overbrace", "︸": "underbrace",
 }  # fmt: skip
@@ -36,7 +36,15 @@ def to_latex(element: Any) -> str:
 
 def _convert(element: Any, depth: int) -> str:
     name = local_name(element)
-    if depth > MAX_DEPTH or name in ("annotation", "annotation-xml", "mphantom", "maligngroup", "malignmark", "script", ""):
+    if depth > MAX_DEPTH or name in (
+        "annotation",
+        "annotation-xml",
+        "mphantom",
+        "maligngroup",
+        "malignmark",
+        "script",
+        "",
+    ):
         return ""
     return _RULES.get(name, _row)(element, depth + 1)
 
@@ -111,7 +119,11 @@ def _group(latex: str) -> str:
 
 def _base(latex: str) -> str:
     simple = len(latex) <= 1 or (latex[0] == "\\" and latex[1:].isalpha())
-    return latex if simple or (latex.startswith("\\math") and latex.count("{") == 1 and latex.endswith("}")) else f"{{{latex}}}"
+    return (
+        latex
+        if simple or (latex.startswith("\\math") and latex.count("{") == 1 and latex.endswith("}"))
+        else f"{{{latex}}}"
+    )
 
 
 def _nth(parts: list[str], index: int) -> str:
@@ -147,7 +159,9 @@ def _scripts(*marks: str) -> Callable[[Any, int], str]:
 def _accent(element: Any, depth: int) -> str:
     children = _children(element)
     command = _ACCENTS.get(_text(children[1])) if len(children) == 2 else None
-    if command is None or (command in ("hat", "tilde", "vec", "bar") and len(_text(children[0])) > 1 and command == "vec"):
+    if command is None or (
+        command in ("hat", "tilde", "vec", "bar") and len(_text(children[0])) > 1 and command == "vec"
+    ):
         return _scripts("_" if local_name(element) == "munder" else "^")(element, depth)
     return f"\\{command}{{{_convert(children[0], depth)}}}"
 

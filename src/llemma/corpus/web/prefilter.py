@@ -18,9 +18,12 @@ _COMMANDS = re.compile(
     rb"|nabla|mathbb|mathcal|mathbf|mathrm|leq?|geq?|neq|cdot|times|rightarrow|to|in|subset|cup|cap|forall|exists"
     rb"|left|right|binom|text|overline|hat|vec|ldots|cdots|equiv|approx|sim)(?![A-Za-z])"
 )
-_DOLLARS = re.compile(rb"\$\$[^$]{1,2000}\$\$|\$[A-Za-z0-9\\({][^$\n<]{0,200}[\^_=\\][^$\n<]{0,200}\$|\\\([^\n<]{1,200}?\\\)|\\\[[^<]{1,300}?\\\]")
+_DOLLARS = re.compile(
+    rb"\$\$[^$]{1,2000}\$\$|\$[A-Za-z0-9\\({](?=[^$\n<]{0,200}?[\^_=\\])[^$\n<]{0,400}\$|\\\([^\n<]{1,200}?\\\)|\\\[[^<]{1,300}?\\\]"
+)
 
 
 def looks_mathematical(raw: bytes) -> bool:
-    """True when the page carries formula markup, a LaTeX command or a dollar formula. Never false for want of a parse."""
+    """True when the page carries formula markup, a LaTeX command or a dollar formula. Never false for want of a
+    parse."""
     return bool(_MARKS.search(raw) or _COMMANDS.search(raw) or _DOLLARS.search(raw))

@@ -1,6 +1,7 @@
 """Document steps for web pages: each a plain function that keeps a document or says why not.
 
-The limits are those of OpenWebMath's second pass where it had one (100 characters, 1.5 % accented letters); the language
+The limits are those of OpenWebMath's second pass where it had one (100 characters, 1.5 % accented letters); the
+language
 test needs no model: English prose is a third function words, formulas and code left aside.
 """
 
@@ -13,7 +14,8 @@ from llemma.core.types import Document, Drop
 MIN_CHARS = 100
 MAX_ACCENTED = 0.015
 MIN_FUNCTION_WORDS = 0.15
-"""Share of the words; English mathematical prose has 0.3 to 0.5, other languages below 0.05, bare word lists below 0.1."""
+"""Share of the words; English mathematical prose has 0.3 to 0.5, other languages below 0.05, bare word lists below
+0.1."""
 MIN_WORDS = 20
 """Words needed to tell the language; a page of formulas with fewer is kept."""
 MAX_BOILERPLATE = 0.06
@@ -22,12 +24,90 @@ MAX_BOILERPLATE = 0.06
 _NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|(?<!\\)\$\$.*?\$\$|(?<!\\)\$[^$]*\$|`[^`\n]*`|https?://\S+", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENGLISH = frozenset(
-    "the of and to is that for it with as be this by are from or which we not have has can if then but all there when one"
-    " how what where more than these those its their they you your our will would was were been each any every let such".split()
+    [
+        "the",
+        "of",
+        "and",
+        "to",
+        "is",
+        "that",
+        "for",
+        "it",
+        "with",
+        "as",
+        "be",
+        "this",
+        "by",
+        "are",
+        "from",
+        "or",
+        "which",
+        "we",
+        "not",
+        "have",
+        "has",
+        "can",
+        "if",
+        "then",
+        "but",
+        "all",
+        "there",
+        "when",
+        "one",
+        "how",
+        "what",
+        "where",
+        "more",
+        "than",
+        "these",
+        "those",
+        "its",
+        "their",
+        "they",
+        "you",
+        "your",
+        "our",
+        "will",
+        "would",
+        "was",
+        "were",
+        "been",
+        "each",
+        "any",
+        "every",
+        "let",
+        "such",
+    ]
 )
 _FURNITURE = frozenset(
-    "login logout signup subscribe subscription newsletter cookie cookies advertisement advertising sponsored password username"
-    " copyright sitemap javascript browser checkout cart wishlist unsubscribe captcha facebook twitter instagram pinterest".split()
+    [
+        "login",
+        "logout",
+        "signup",
+        "subscribe",
+        "subscription",
+        "newsletter",
+        "cookie",
+        "cookies",
+        "advertisement",
+        "advertising",
+        "sponsored",
+        "password",
+        "username",
+        "copyright",
+        "sitemap",
+        "javascript",
+        "browser",
+        "checkout",
+        "cart",
+        "wishlist",
+        "unsubscribe",
+        "captcha",
+        "facebook",
+        "twitter",
+        "instagram",
+        "pinterest",
+    ]
 )
 _FORMULA = re.compile(r"(?<![\\$])\$(?!\$)[^$\n]{1,2000}(?<!\\)\$|(?<!\\)\$\$[^$]+\$\$")
 
@@ -64,7 +144,9 @@ def few_accents(document: Document) -> Document | Drop:
         return document
     letters = [char for char in prose if char.isalpha()]
     # Single Greek letters stand for mathematics even in prose.
-    foreign = sum(ord(char) > 0xBF and not 0x370 <= ord(char) < 0x400 and not 0x2100 <= ord(char) < 0x2200 for char in letters)
+    foreign = sum(
+        ord(char) > 0xBF and not 0x370 <= ord(char) < 0x400 and not 0x2100 <= ord(char) < 0x2200 for char in letters
+    )
     foreign -= sum(ord(char) >= 0x1D400 and ord(char) < 0x1D800 for char in letters)
     share = foreign / max(1, len(letters))
     return document if share <= MAX_ACCENTED else Drop(f"too much accented text: {share:.1%}")

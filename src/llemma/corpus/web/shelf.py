@@ -8,6 +8,7 @@ OPEN, CLOSE, INDENT = "\ue000", "\ue001", "\ue002"
 TOKEN = re.compile(f"{OPEN}([imcbt])(\\d+){CLOSE}")
 _STRAY = re.compile(f"[{OPEN}{CLOSE}]")
 _DISPLAY_LINE = re.compile(f"[ \\t]*({OPEN}[mbt]\\d+{CLOSE})[ \\t]*")
+_DOLLAR = re.compile(r"(?<!\\)\$")
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*\n[ \t]*")
 _BLANKS = re.compile(r"\s*\n\s*")
 
@@ -21,7 +22,8 @@ def tidy(latex: str) -> str:
 
 
 class Shelf:
-    """Numbered items. A token is `OPEN kind number CLOSE`; kinds: i(nline) m(ath display) c(ode) b(lock of code) t(able)."""
+    """Numbered items. A token is `OPEN kind number CLOSE`; kinds: i(nline) m(ath display) c(ode) b(lock of code)
+    t(able)."""
 
     def __init__(self) -> None:
         self._items: list[str] = []
@@ -34,7 +36,8 @@ class Shelf:
         return self._put("m", f"$${latex}$$") if display else self._put("i", f"${latex}$")
 
     def code(self, text: str) -> str:
-        """The token of a piece of code inside a line."""
+        """The token of a piece of code inside a line. Dollars are escaped: they stay bare only in fences."""
+        text = _DOLLAR.sub(r"\\$", text)
         fence = "``" if "`" in text else "`"
         return self._put("c", f"{fence}{text}{fence}") if text else ""
 
