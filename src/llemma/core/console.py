@@ -36,6 +36,11 @@ def count(number: float) -> str:
     return f"{number:.0f}" if number == int(number) else f"{number:.2f}"
 
 
+def _exact(number: float) -> str:
+    """Whole numbers in full as long as they can be read at a glance."""
+    return f"{number:,.0f}" if number < 100_000 else count(number)
+
+
 class Progress:
     """The state of one piece of work; `advance` and `note` may be called from any thread."""
 
@@ -70,7 +75,7 @@ class Progress:
         rate = (self.done - self.before) / passed if passed > 0 else 0.0
         parts = [self.label]
         if self.total:
-            parts[0] += f" {count(self.done)}/{count(self.total)} {self.unit} {100 * self.done / self.total:.0f}%"
+            parts[0] += f" {_exact(self.done)}/{_exact(self.total)} {self.unit} {100 * self.done / self.total:.0f}%"
         elif self.done:
             parts[0] += f" {count(self.done)} {self.unit}"
         if rate:

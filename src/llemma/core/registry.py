@@ -39,6 +39,11 @@ _TABLES: dict[str, dict[str, Any]] = {
         "python-math": "llemma.corpus.steps:python_math",
         "rocq": "llemma.corpus.steps:rocq",
         "text-docs": "llemma.corpus.steps:text_docs",
+        "long-enough": "llemma.corpus.web.quality:long_enough",
+        "has-formulas": "llemma.corpus.web.quality:has_formulas",
+        "english": "llemma.corpus.web.quality:english",
+        "few-accents": "llemma.corpus.web.quality:few_accents",
+        "little-boilerplate": "llemma.corpus.web.quality:little_boilerplate",
     },
     "task": {},
     "judge": {

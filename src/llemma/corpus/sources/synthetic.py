@@ -61,14 +61,14 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def _gain(rng: random.Random, n: int) -> Event | None:
-    k = rng.randint(1, 9)
-    return Event(rng.choice(GAINS), k, "+", n + k) if n + k <= 30 else None
+    k = rng.randint(1, 6)
+    return Event(rng.choice(GAINS), k, "+", n + k) if n + k <= 20 else None
 
 
 def _lose(rng: random.Random, n: int) -> Event | None:
     if n < 2:
         return None
-    k = rng.randint(1, min(9, n - 1))
+    k = rng.randint(1, min(6, n - 1))
     return Event(rng.choice(LOSSES), k, "-", n - k)
 
 
@@ -94,7 +94,7 @@ def worked(seed: int, index: int) -> Worked:
     The solution goes through the story again and adds to each event its equation, as people do who explain.
     """
     rng = random.Random(f"{seed}/{index}")
-    name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(2, 15)
+    name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(2, 14)
     level = rng.choice((1, 1, 2, 2, 3))
     sentences = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)]
     steps = sentences[:]

@@ -1,0 +1,199 @@
+"""The whole sentence: it runs, survives being killed anywhere, and refuses what it should with the right exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llemma.core import jsonl
+from llemma.core.files import file_digest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+TINY = Path(__file__).parent / "tiny.toml"
+
+# every stage, by the line that announces it
+STAGES = (
+    "problems ...",
+    "corpus ...",
+    "find copies",
+    "tokenizer ...",
+    "tokens-general-train ...",
+    "train-base ...",
+    "load base",
+    "train-math ...",
+    "eval-base ...",
+    "bits per byte",
+    "eval-math ...",
+    "report ...",
+)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, errors = process.communicate(timeout=300)
+    return process.returncode, out, errors
+
+
+def numbers(run: Path) -> dict[str, Any]:
+    """Everything a run found out, without times and paths."""
+    found: dict[str, Any] = {}
+    for path in sorted(run.rglob("*")):
+        name = str(path.relative_to(run))
+        if path.suffix in (".safetensors", ".bin", ".idx", ".zst") and "parts" not in name and ".staging" not in name:
+            found[name] = file_digest(path)
+        if path.name == "metrics.jsonl":
+            rows = jsonl.read(path, dict[str, Any])
+            found[name] = [{k: v for k, v in row.items() if k not in ("seconds", "tokens_per_second")} for row in rows]
+        if path.name == "results.json":
+            table = json.loads(path.read_text())
+            found[name] = (table["results"], table["llemma"]["scores"])
+    return {name: value for name, value in found.items() if not name.endswith("completions.jsonl.zst")}
+
+
+def samples(run: Path) -> list[dict[str, Any]]:
+    rows = [row for path in sorted(run.rglob("completions.jsonl.zst")) for row in jsonl.read(path, dict[str, Any])]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def kill_at(process: subprocess.Popen[str], line: str, delay: float) -> bool:
+    """SIGKILL `delay` seconds after standard error said `line`; False when the run ended before."""
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith(line):
+            time.sleep(delay)
+            process.kill()
+            process.communicate()
+            return True
+    process.communicate()
+    return False
+
+
+@pytest.mark.slow
+def test_killed_in_every_stage_it_ends_in_the_same_numbers(start: Start, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny"
+    killed = [kill_at(start("reproduce", str(TINY), "--out", str(out)), line, 0.15) for line in STAGES]
+    # a stage of milliseconds may be over before the signal arrives; most must have been hit
+    assert sum(killed) >= len(STAGES) - 3
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(out)))
+    assert code == 0, errors
+    assert numbers(out) == numbers(undisturbed)
+    assert samples(out) == samples(undisturbed)
+
+
+def test_a_second_run_does_nothing_again(start: Start, undisturbed: Path) -> None:
+    before = numbers(undisturbed)
+    code, out, errors = finish(start("reproduce", str(TINY), "--out", str(undisturbed)))
+    assert code == 0
+    assert "train-math: done before" in errors and "eval-base: done before" in errors and "..." not in errors.replace("corpus ...", "")
+    assert "mathematics" in out and "report:" in out
+    assert numbers(undisturbed) == before
+
+
+def test_it_says_what_it_found_as_json(start: Start, undisturbed: Path) -> None:
+    code, out, _ = finish(start("reproduce", str(TINY), "--out", str(undisturbed), "--json", "-q"))
+    found = json.loads(out)
+    assert code == 0 and Path(found["report"]).is_file()
+    rows = {(row["task"], row["metric"]) for row in found["table"]["rows"]}
+    assert {("word_problems", "greedy"), ("word_problems", "maj@2"), ("mathematics", "bits_per_byte")} <= rows
+
+
+def test_damaged_and_removed_files_are_made_again(start: Start, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny"
+    shutil.copytree(undisturbed, out)
+    tokens = out / "tokens" / "general" / "train" / "tokens.bin"
+    tokens.write_bytes(b"\x07" * len(tokens.read_bytes()))
+    shutil.rmtree(out / "eval" / "math")
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(out)))
+    assert code == 0, errors
+    assert "tokens-general-train: its files were changed or removed" in errors
+    assert "train-base: done before" in errors
+    assert numbers(out) == numbers(undisturbed)
+
+
+def test_a_changed_recipe_is_refused_and_nothing_is_lost(start: Start, undisturbed: Path) -> None:
+    before = numbers(undisturbed)
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(undisturbed), "--set", "eval.k=3"))
+    assert code == 4
+    assert "eval.k: 2 -> 3" in errors and "--fresh" in errors
+    assert numbers(undisturbed) == before
+
+
+def test_ctrl_c_in_training_ends_with_130_and_goes_on(start: Start, undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny"
+    for name in ("problems.jsonl", "examples.jsonl", "recipe.toml"):
+        out.mkdir(exist_ok=True)
+        shutil.copyfile(undisturbed / name, out / name)
+    process = start("reproduce", str(TINY), "--out", str(out))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("load base"):
+            break
+    process.send_signal(signal.SIGINT)
+    code, _, errors = finish(process)
+    assert code == 130, errors
+    assert "the same command goes on from" in errors
+    assert json.loads((out / "run.json").read_text())["state"] == "interrupted"
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(out)))
+    assert code == 0, errors
+    assert numbers(out) == numbers(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--set", "train.math.peek_lr=1"], 4, "did you mean 'peak_lr'?"),
+        (["--set", "corpus.sources.web.kind=wrac"], 4, "did you mean 'warc'?"),
+        (["--set", "corpus.sources.web.options.imputs=[]"], 4, "did you mean 'inputs'?"),
+        (["--set", 'corpus.sources.web.options.inputs=["none.warc.gz"]'], 3, "none.warc.gz"),
+        (["--set", "tokenizer.subsets=['generel']"], 4, "did you mean 'general'?"),
+        (["--set", "problems.seed=1"], 4, "same seed"),
+        (["--no-such-flag"], 2, "No such option"),
+    ],
+)
+def test_bad_input_is_refused_with_a_mend(
+    start: Start, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    found, _, errors = finish(start("reproduce", str(TINY), "--out", str(tmp_path / "r"), *arguments))
+    assert found == code, errors
+    assert said in errors and "Traceback" not in errors
+
+
+def test_a_corrupt_archive_is_told_and_the_rest_is_kept(start: Start, tmp_path: Path) -> None:
+    sample = TINY.parents[2] / "recipes" / "samples" / "web.warc.gz"
+    data = sample.read_bytes()
+    broken = tmp_path / "broken.warc.gz"
+    broken.write_bytes(data[: len(data) // 2] + b"\x00" * 200 + data[len(data) // 2 + 200 :])
+    inputs = f'corpus.sources.web.options.inputs=["{broken}"]'
+    code, out, errors = finish(
+        start("corpus", "build", str(TINY), "--out", str(tmp_path / "c"), "--only", "web", "--set", inputs, "--json")
+    )
+    assert code == 0, errors
+    stats = json.loads(out)
+    assert stats["sources"]["web"]["kept"]["docs"] >= 8
+    assert "read" in stats["sources"]["web"]["dropped"]
+
+
+def test_a_damaged_shard_names_the_file(start: Start, undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed / "corpus", tmp_path / "corpus")
+    shard = next((tmp_path / "corpus" / "synthetic" / "train").glob("*.zst"))
+    shard.write_bytes(shard.read_bytes()[:-40])
+    code, _, errors = finish(
+        start("tokenize", str(tmp_path / "corpus"), "--tokenizer", str(undisturbed / "tokenizer"), "--out", str(tmp_path / "t"))
+    )
+    assert code == 4
+    assert str(shard) in errors and "mend:" in errors
+
+
+def test_the_plan_is_quick_and_writes_nothing(start: Start, tmp_path: Path) -> None:
+    started = time.monotonic()
+    code, out, _ = finish(start("reproduce", "mini", "--plan", "--out", str(tmp_path / "r"), cwd=tmp_path))
+    assert code == 0 and time.monotonic() - started < 5
+    assert all(stage in out for stage in ("corpus", "train-base", "train-math", "eval-math", "report"))
+    assert list(tmp_path.iterdir()) == []
