@@ -35,7 +35,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_key_value_heads=1,
         max_position_embeddings=32,
     )
-    weights.save(Llama(config).init_weights(1), root / "run" / "final", tokenizer=root / "t", bos=found.bos, eos=found.eos)
+    weights.save(
+        Llama(config).init_weights(1), root / "run" / "final", tokenizer=root / "t", bos=found.bos, eos=found.eos
+    )
     return root / "run"
 
 
@@ -88,7 +90,10 @@ def test_text_ends_before_its_stop_string(folder: Path) -> None:
 
 def test_a_request_without_room_fails_alone(folder: Path) -> None:
     backend = open_backend(f"run:{folder}")
-    found = {c[0].request: c[0] for c in backend.complete([Request("a", "x", max_tokens=99), Request("b", "x", max_tokens=2)])}
+    found = {
+        c[0].request: c[0]
+        for c in backend.complete([Request("a", "x", max_tokens=99), Request("b", "x", max_tokens=2)])
+    }
     assert found["a"].finish == "error" and "no room" in found["a"].error
     assert found["b"].finish == "length"
 

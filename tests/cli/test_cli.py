@@ -26,7 +26,8 @@ def call(start: Start, *arguments: str) -> tuple[int, str, str]:
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from llemma.cli.main import run; code = run(['--help']);"
-        "heavy = [m for m in ('torch', 'numpy', 'pyarrow', 'transformers', 'lxml', 'rich', 'datatrove') if m in sys.modules];"
+        "names = ('torch', 'numpy', 'pyarrow', 'transformers', 'lxml', 'rich', 'datatrove');"
+        "heavy = [m for m in names if m in sys.modules];"
         "sys.exit(f'{code} {heavy}' if code or heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -56,7 +57,14 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion(capsys: pytest.Ca
 
 @pytest.mark.parametrize(
     "arguments",
-    [["list", "sources"], ["list", "steps"], ["list", "judges"], ["list", "backends"], ["list", "recipes"], ["recipe", "check", "mini"]],
+    [
+        ["list", "sources"],
+        ["list", "steps"],
+        ["list", "judges"],
+        ["list", "backends"],
+        ["list", "recipes"],
+        ["recipe", "check", "mini"],
+    ],
 )
 def test_names_and_recipes(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 0
@@ -91,7 +99,13 @@ def test_corpus_stats_and_show(start: Start, undisturbed: Path) -> None:
 def test_tokenize_train_resume_export_generate(start: Start, undisturbed: Path, tmp_path: Path) -> None:
     tokens, run_folder = tmp_path / "tokens", tmp_path / "run"
     code, out, errors = call(
-        start, "tokenize", str(undisturbed / "corpus"), "--tokenizer", str(undisturbed / "tokenizer"), "--out", str(tokens)
+        start,
+        "tokenize",
+        str(undisturbed / "corpus"),
+        "--tokenizer",
+        str(undisturbed / "tokenizer"),
+        "--out",
+        str(tokens),
     )
     assert code == 0 and "general/train" in out, errors
     code, out, errors = call(start, "train", str(TINY), "--set", f"data.tokens={tokens}", "--out", str(run_folder))
@@ -118,8 +132,12 @@ def test_train_without_data_or_recipe(start: Start) -> None:
 
 
 def test_eval_rescore_report_of_a_users_own_problems(start: Start, undisturbed: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.jsonl").write_text('{"problem": "What is 2 + 2?", "answer": "4"}\n{"problem": "Half of 6?", "answer": 3}\n')
-    (tmp_path / "said.jsonl").write_text('{"id": "mine-1", "text": " The answer is 4."}\n{"id": "mine-2", "text": "No idea."}\n')
+    (tmp_path / "mine.jsonl").write_text(
+        '{"problem": "What is 2 + 2?", "answer": "4"}\n{"problem": "Half of 6?", "answer": 3}\n'
+    )
+    (tmp_path / "said.jsonl").write_text(
+        '{"id": "mine-1", "text": " The answer is 4."}\n{"id": "mine-2", "text": "No idea."}\n'
+    )
     out = tmp_path / "eval"
     code, printed, errors = call(
         start, "eval", "-m", f"replay:{tmp_path / 'said.jsonl'}", "-t", str(tmp_path / "mine.jsonl"), "--out", str(out)

@@ -77,12 +77,14 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
         load(write(tmp_path, "name = \n"), Outer)
     with pytest.raises(MissingError):
         load(str(tmp_path / "none.toml"), Outer)
-    with pytest.raises(MissingError, match="did you mean 'mini'|no recipe 'minni'") as caught:
+    with pytest.raises(MissingError, match="no recipe 'minni'") as caught:
         load("minni", Outer)
     assert "mini" in caught.value.mend
 
 
-@pytest.mark.parametrize(("text", "number"), [("4k", 4000), ("2.5m", 2_500_000), ("55B", 55 * 10**9), (7, 7), ("1_000", 1000)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("4k", 4000), ("2.5m", 2_500_000), ("55B", 55 * 10**9), (7, 7), ("1_000", 1000)]
+)
 def test_counts(text: object, number: int) -> None:
     assert parse_count(text) == number
 

@@ -66,7 +66,9 @@ def test_bf16_training_loss_is_near_fp32() -> None:
     exact = F.cross_entropy(found(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
     with torch.autocast("cpu", torch.bfloat16):
         logits = found(batch[:, :-1])
-    assert F.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten()).item() == pytest.approx(exact.item(), abs=0.01)
+    assert F.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten()).item() == pytest.approx(
+        exact.item(), abs=0.01
+    )
 
 
 def test_plain_attention_is_attention() -> None:

@@ -91,7 +91,11 @@ def test_a_second_run_does_nothing_again(start: Start, undisturbed: Path) -> Non
     before = numbers(undisturbed)
     code, out, errors = finish(start("reproduce", str(TINY), "--out", str(undisturbed)))
     assert code == 0
-    assert "train-math: done before" in errors and "eval-base: done before" in errors and "..." not in errors.replace("corpus ...", "")
+    assert (
+        "train-math: done before" in errors
+        and "eval-base: done before" in errors
+        and "..." not in errors.replace("corpus ...", "")
+    )
     assert "mathematics" in out and "report:" in out
     assert numbers(undisturbed) == before
 
@@ -185,7 +189,14 @@ def test_a_damaged_shard_names_the_file(start: Start, undisturbed: Path, tmp_pat
     shard = next((tmp_path / "corpus" / "synthetic" / "train").glob("*.zst"))
     shard.write_bytes(shard.read_bytes()[:-40])
     code, _, errors = finish(
-        start("tokenize", str(tmp_path / "corpus"), "--tokenizer", str(undisturbed / "tokenizer"), "--out", str(tmp_path / "t"))
+        start(
+            "tokenize",
+            str(tmp_path / "corpus"),
+            "--tokenizer",
+            str(undisturbed / "tokenizer"),
+            "--out",
+            str(tmp_path / "t"),
+        )
     )
     assert code == 4
     assert str(shard) in errors and "mend:" in errors

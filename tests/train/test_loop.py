@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,12 @@ from llemma.train.optim import schedule
 from llemma.train.plan import parameters, shape_of
 
 SHAPE = ModelConfig(
-    hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=64
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    max_position_embeddings=64,
 )
 QUIET = Console(quiet=True, stream=StringIO())
 
@@ -53,7 +59,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, dict[str,
     return tokenizer, {"a": Store(root / "a")}
 
 
-def trainer(run: Path, data: tuple[Tokenizer, dict[str, Store]], settings: TrainConfig, init: Path | None = None) -> Trainer:
+def trainer(
+    run: Path, data: tuple[Tokenizer, dict[str, Store]], settings: TrainConfig, init: Path | None = None
+) -> Trainer:
     tokenizer, stores = data
     return Trainer(
         run,
@@ -82,7 +90,11 @@ class Stop(BaseException):
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("micro", [0, 2])
 def test_an_interrupted_run_ends_as_an_undisturbed_one(
-    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], optimizer: str, micro: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    data: tuple[Tokenizer, dict[str, Store]],
+    optimizer: str,
+    micro: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = config(optimizer=optimizer, micro_batch=micro)
     trainer(tmp_path / "whole", data, settings).train()
@@ -101,14 +113,18 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
     trainer(tmp_path / "broken", data, settings).train()
     one, two = ((tmp_path / name / "final" / "model.safetensors").read_bytes() for name in ("whole", "broken"))
     assert one == two
-    assert [without_times(row) for row in rows(tmp_path / "whole")] == [without_times(row) for row in rows(tmp_path / "broken")]
+    assert [without_times(row) for row in rows(tmp_path / "whole")] == [
+        without_times(row) for row in rows(tmp_path / "broken")
+    ]
 
 
 def test_it_learns_and_continues_from_a_folder(tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]) -> None:
     trainer(tmp_path / "base", data, config(optimizer="muon", tokens=60 * 4 * 16)).train()
     losses = [row["loss"] for row in rows(tmp_path / "base") if "loss" in row]
     assert losses[-1] < 0.6 * losses[0]  # type: ignore[operator]
-    trainer(tmp_path / "more", data, config(optimizer="muon", rope_theta=100.0), init=tmp_path / "base" / "final").train()
+    trainer(
+        tmp_path / "more", data, config(optimizer="muon", rope_theta=100.0), init=tmp_path / "base" / "final"
+    ).train()
     more = [row["loss"] for row in rows(tmp_path / "more") if "loss" in row]
     assert more[0] < 0.8 * losses[0]  # type: ignore[operator]
     assert weights.read_config(tmp_path / "more" / "final").rope_theta == 100.0
@@ -132,7 +148,9 @@ def test_a_step_that_is_not_finite_is_left_out_and_many_stop_the_run(
     assert all(torch.equal(a, b) for a, b in zip(before, found.model.parameters(), strict=True))
 
 
-def test_a_mixture_beyond_its_caps_is_refused_before_training(tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]) -> None:
+def test_a_mixture_beyond_its_caps_is_refused_before_training(
+    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]
+) -> None:
     with pytest.raises(RecipeError, match="epoch caps"):
         trainer(tmp_path / "r", data, config(mixture=[Part("a", 1.0, 0.01)]))
 
@@ -141,7 +159,7 @@ def test_the_schedule_warms_up_and_falls_to_its_end() -> None:
     settings = config(peak_lr=1.0, warmup_steps=10, final_lr=0.1)
     rates = [schedule(step, 100, settings) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[9] == pytest.approx(1.0) and max(rates) == 1.0
-    assert all(a >= b for a, b in zip(rates[9:], rates[10:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[9:]))
     assert rates[-1] == pytest.approx(0.1, abs=0.001)
 
 

@@ -84,8 +84,8 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run a command line and return its exit code: 0 done, 1 failed, 2 usage, 3 missing, 4 refused, 5 item errors,
     130 interrupted."""
-    # An idle OpenMP thread that spins for long takes the processor from one that works (shared machines), one that never
-    # spins wakes up late (40 % slower training on a quiet machine); a tenth of a millisecond is right for both.
+    # An idle OpenMP thread that spins for long takes the processor from one that works (shared machines), one that
+    # never spins wakes up late (40 % slower training on a quiet machine); a tenth of a millisecond is right for both.
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     verbose = any(arg in ("-v", "--verbose") for arg in args)
     try:

@@ -74,9 +74,7 @@ def evaluate(
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
     results = runner.evaluate(backend, opened, config, folder, console=console)
-    console.emit(
-        results, f"{scores_text(results.llemma.scores)}\nevaluation: {folder}\n  next: llemma report {folder}"
-    )
+    console.emit(results, f"{scores_text(results.llemma.scores)}\nevaluation: {folder}\n  next: llemma report {folder}")
 
 
 def _folder_name(model: str) -> str:

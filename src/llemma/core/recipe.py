@@ -3,8 +3,8 @@
     base = "mini"            inherit another recipe, once
     plugins = ["mine.py"]    run these files first; they may register sources, steps, tasks ...
 
-The schema is a `msgspec.Struct`; every key that is unknown or of the wrong type is reported, all at once, with its place
-and a suggestion. Precedence: `--set` > recipe > base > default; `Recipe.origin` remembers which one won.
+The schema is a `msgspec.Struct`; every key that is unknown or of the wrong type is reported, all at once, with its
+place and a suggestion. Precedence: `--set` > recipe > base > default; `Recipe.origin` remembers which one won.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from llemma.core.types import Document, Dropped
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """One independently readable piece of a source: `name` for people, `path` for the reader, `digest` of its content."""
+    """One independently readable piece of a source: `name` for people, `path` for the reader, `digest` of content."""
 
     name: str
     path: str
@@ -42,5 +42,5 @@ class Source(Protocol):
         ...
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
-        """The documents of one unit, in a fixed order, each named `source` as its source; what cannot be read is a `Dropped`."""
+        """The documents of one unit, in a fixed order, with `source` as their source; a `Dropped` for what cannot be read."""
         ...

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from llemma.core.errors import DataError
 
-
 PLAIN_ATTENTION_POSITIONS = 1024
 
 
@@ -135,14 +134,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     Short bfloat16 sequences on a CPU take the plain products: oneDNN computes them in a third of the time of PyTorch's
     fused CPU kernel, whose products go through float32 (bench/attention.py).
     """
-    if mask is None and q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.shape[2] <= PLAIN_ATTENTION_POSITIONS:
+    if (
+        mask is None
+        and q.device.type == "cpu"
+        and q.dtype == torch.bfloat16
+        and q.shape[2] <= PLAIN_ATTENTION_POSITIONS
+    ):
         return plain_attention(q, k, v)
     grouped = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
 
 
 def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal `attend` as two batched matrix products; scores have the inputs' precision, their softmax sums in float32."""
+    """Causal `attend` as two batched products; scores have the inputs' precision, their softmax sums in float32."""
     batch, heads, length, width = q.shape
     keys = k.shape[1]
     hidden = torch.full((length, length), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
@@ -211,7 +215,7 @@ class Llama(nn.Module):
         self.register_buffer("rope", rope, persistent=False)
 
     def finish_loading(self) -> None:
-        """After weights were assigned to a model made on the meta device: tie what is tied, compute what is computed."""
+        """After weights were assigned to a model on the meta device: tie what is tied, compute what is computed."""
         if self.config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
         c = self.config

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from llemma.core.console import count, duration, table
+from llemma.core.home import cache_folder
 from llemma.core.recipe import Recipe
 from llemma.core.runs import Mark
+from llemma.reproduce import inputs
 from llemma.reproduce.schema import LlemmaRecipe
 from llemma.train.config import ModelConfig, TrainConfig
 
-if TYPE_CHECKING:
-    from llemma.corpus.config import CorpusConfig
-
-# Shares of this machine's matrix-product rate that the work reaches; measured with `bench/rates.py` (docs/benchmarks.md).
-TRAIN_SHARE = 1.5
-SAMPLE_FLOPS = 60.0
-CORPUS_BYTES_PER_SECOND = 2.0e6
+# Rates of a two-core machine, from the marks of finished runs (bench/rates.py prints them; docs/benchmarks.md): work a
+# second for what does not depend on matrix products, a share of the measured product rate for what does.
+READ_BYTES = 6e6
+TOKENIZE_BYTES = 5e6
+TRAIN_SHARE = 1.7
+SAMPLE_SHARE = 0.3
+SCORE_SHARE = 1.0
+PROMPT_TOKENS = 250
 
 
 class StagePlan(msgspec.Struct, frozen=True):
@@ -48,11 +50,10 @@ def make(recipe: Recipe[LlemmaRecipe], out: Path) -> Plan:
     done = _marks(out)
     stages = [
         StagePlan("problems", f"{value.problems.count} held-out problems", 0.0, "problems" in done),
-        *([_corpus(value.corpus, out)] if value.corpus else []),
-        StagePlan("tokenizer", f"{value.tokenizer.vocab_size:,} tokens vocabulary", 5.0, "tokenizer" in done),
+        *(_corpus(value, out, done) if value.corpus else []),
         *(_training(value, rate, done)),
         *(_evaluation(value, rate, name, done) for name in value.train),
-        StagePlan("report", "pages and plots", 10.0, "report" in done),
+        StagePlan("report", "pages and plots", 2.0, False),
     ]
     return Plan(recipe.name, str(out), stages, sum(stage.seconds for stage in stages if not stage.done), rate)
 
@@ -82,10 +83,21 @@ def _readable(path: Path) -> bool:
     return True
 
 
-def _corpus(config: CorpusConfig, out: Path) -> StagePlan:
-    subsets = {source.subset for source in config.sources.values()}
-    size = f"{len(config.sources)} sources into {len(subsets)} subsets"
-    return StagePlan("corpus", size, 60.0, (out / "corpus" / "stats.json").is_file())
+def _corpus(recipe: LlemmaRecipe, out: Path, done: set[str]) -> list[StagePlan]:
+    """Corpus and tokens; a source whose size nobody knows before it is fetched is named, not guessed."""
+    assert recipe.corpus is not None
+    sizes = {name: inputs.size(source, cache_folder()) for name, source in recipe.corpus.sources.items()}
+    known = sum(size for size in sizes.values() if size)
+    unknown = [name for name, size in sizes.items() if size is None]
+    size = f"{len(sizes)} sources, {known / 1e6:.0f} MB" + (
+        f" and {', '.join(unknown)} (not here yet)" if unknown else ""
+    )
+    built = (out / "corpus" / "stats.json").is_file()
+    tokenized = any(name.startswith("tokens-") for name in done)
+    return [
+        StagePlan("corpus", size, known / READ_BYTES, built),
+        StagePlan("tokens", f"{recipe.tokenizer.vocab_size:,} tokens vocabulary", known / TOKENIZE_BYTES, tokenized),
+    ]
 
 
 def _training(recipe: LlemmaRecipe, rate: float, done: set[str]) -> list[StagePlan]:
@@ -101,17 +113,32 @@ def _phase(
     if model is None:
         return StagePlan(stage, f"{count(phase.tokens)} tokens from {phase.init}", 0.0, stage in done)
     cost = costs.plan(phase, costs.shape_of(model, recipe.tokenizer.vocab_size))
-    size = f"{count(cost.parameters)} parameters, {count(cost.tokens)} tokens, {cost.steps:,} steps, {cost.flops:.1e} FLOPs"
+    size = (
+        f"{count(cost.parameters)} parameters, {count(cost.tokens)} tokens, {cost.steps:,} steps, {cost.flops:.0e} FLOP"
+    )
     return StagePlan(stage, f"{size}, {cost.memory / 2**30:.1f} GiB", cost.flops / (TRAIN_SHARE * rate), stage in done)
 
 
 def _evaluation(recipe: LlemmaRecipe, rate: float, name: str, done: set[str]) -> StagePlan:
-    samples = recipe.problems.count * (1 + (recipe.eval.k if recipe.eval.k > 1 else 0))
-    return StagePlan(f"eval-{name}", f"{samples:,} samples, bits per byte on each subset", 30.0, f"eval-{name}" in done)
+    """Two FLOPs a weight and token: the prompts once, every sample to its last token, the texts to be scored twice."""
+    from llemma.train import plan as costs
+
+    config, corpus = recipe.eval, recipe.corpus
+    samples = recipe.problems.count * (1 + (config.k if config.k > 1 else 0))
+    subsets = len({source.subset for source in corpus.sources.values()}) if corpus else 0
+    size = f"{samples:,} samples, bits per byte on {subsets} subsets"
+    if recipe.model is None:
+        return StagePlan(f"eval-{name}", size, 0.0, f"eval-{name}" in done)
+    weights = costs.parameters(costs.shape_of(recipe.model, recipe.tokenizer.vocab_size))
+    generated = samples * (config.max_tokens or 512) + recipe.problems.count * PROMPT_TOKENS * 2
+    scored = subsets * config.perplexity_bytes / 2.5 * 2
+    seconds = 2 * weights * (generated / (SAMPLE_SHARE * rate) + scored / (SCORE_SHARE * rate))
+    return StagePlan(f"eval-{name}", size, seconds, f"eval-{name}" in done)
 
 
 def text(plan: Plan) -> str:
     """The plan as a table."""
     rows = [(stage.stage, stage.size, "done" if stage.done else duration(stage.seconds)) for stage in plan.stages]
-    note = f"about {duration(plan.seconds)} to go, estimated from {plan.rate / 1e9:.0f} GFLOP/s of matrix products measured now"
+    rate = f"{plan.rate / 1e9:.0f} GFLOP/s of matrix products measured now"
+    note = f"about {duration(plan.seconds)} to go, estimated from {rate}"
     return f"{table(('stage', 'size', 'time'), rows)}\n{note}; run folder {plan.out}"

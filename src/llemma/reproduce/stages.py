@@ -42,7 +42,12 @@ def reproduce(recipe: Recipe[LlemmaRecipe], out: Path, console: Console, *, fres
         pipeline = Pipeline(run, recipe.value)
         for stage in pipeline.stages():
             perform(run, stage)
-    return out / "report" / "index.html"
+    # after the run has ended, so that the pages say so; they depend on nothing but the folder and take seconds
+    console.say("report ...")
+    from llemma import report
+
+    with console.progress("report"):
+        return report.build([out], out / "report")
 
 
 def perform(run: Run, stage: Stage) -> None:
@@ -93,7 +98,6 @@ class Pipeline:
             yield self.training(index)
         for phase in self.phases:
             yield self.evaluation(phase)
-        yield self.report()
 
     def problems(self) -> Stage:
         """Generate the held-out problems and the worked examples shown before them."""
@@ -216,16 +220,3 @@ class Pipeline:
 
     def _documents(self, subset: str) -> list[Document]:
         return list(layout.read_split(self.path / "corpus", subset, "validation"))
-
-    def report(self) -> Stage:
-        """Write the pages."""
-        parts = [f"{phase}/{file}" for phase in self.phases for file in ("metrics.jsonl", "plan.json")]
-        inputs = content(self.path, ["corpus/stats.json", "eval", *parts])
-
-        def work() -> None:
-            from llemma import report
-
-            with self.console.progress("report"):
-                report.build([self.path], self.path / "report")
-
-        return Stage("report", digest(VERSION, inputs), ["report"], work)

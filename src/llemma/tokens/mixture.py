@@ -33,7 +33,7 @@ class Share(msgspec.Struct, frozen=True):
 def shares(mixture: Mixture, available: dict[str, int], tokens: int) -> list[Share]:
     """Divide `tokens` by weight; a source whose epoch cap binds gives what it may, the others share the rest.
 
-    Raises `RecipeError` for a part that has no store or no tokens to give, and when all caps together allow less than `tokens`.
+    Raises `RecipeError` for a part that has no store, and when all caps together allow less than `tokens`.
     """
     for part in mixture.parts:
         if part.source not in available:

@@ -44,7 +44,7 @@ def saved(run: Path) -> list[Path]:
 
 
 def resume(run: Path, work: str, model: Llama, optimizers: Optimizers) -> TrainState:
-    """Load the newest checkpoint of the same `work` (its digest) into model and optimizers; a state at step 0 if none."""
+    """Load the newest checkpoint of the same `work` (a digest) into model and optimizers; step 0 if there is none."""
     for folder in reversed(saved(run)):
         state = read_json(folder / "train_state" / "state.json", TrainState)
         if state.work == work:

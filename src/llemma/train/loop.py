@@ -120,7 +120,9 @@ class Trainer:
             if not last and (pending.requested or state.step % self.config.checkpoint_every == 0):
                 checkpoint.save(self.run, self.model, self.optimizers, state, self.tokenizer)
             if pending.requested and not last:
-                raise Interrupted(f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME)
+                raise Interrupted(
+                    f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME
+                )
         return state
 
     def _row(self, state: TrainState, loss: float, norm: float, lr: float, clock: _Clock) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from llemma.train.config import TrainConfig
 
 
 def schedule(step: int, steps: int, config: TrainConfig) -> float:
-    """Learning rate of step 0, 1, ...: linear warm-up, then a cosine down to `final_lr` of the peak (Llemma, section 2.2)."""
+    """Learning rate of step 0, 1, ...: linear warm-up, then a cosine to `final_lr` of the peak (Llemma, section 2.2)."""
     warmup = min(config.warmup_steps, steps)
     if step < warmup:
         return config.peak_lr * (step + 1) / warmup
@@ -71,7 +71,7 @@ def _build(parameters: dict[str, nn.Parameter], config: TrainConfig) -> list[tor
 
 
 def _muon(weights: list[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """Muon with updates scaled to AdamW's size, so that both share one learning rate (arXiv 2502.16982, section 2.2)."""
+    """Muon with updates of AdamW's size, so that both share one learning rate (arXiv 2502.16982, section 2.2)."""
     if not hasattr(torch.optim, "Muon"):
         raise MissingError(
             f"torch {torch.__version__} has no Muon",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import io
 import json
 import tarfile
@@ -136,6 +137,18 @@ def test_without_network_the_mend_is_told(server: Server, context: Context) -> N
     with pytest.raises(MissingError, match="cannot reach a package index") as caught:
         PyPI(["some-thing==1.0"]).units(context)
     assert 'kind = "installed"' in caught.value.mend
+
+
+def test_without_network_the_installed_package_of_the_same_version_is_read(server: Server, context: Context) -> None:
+    server.http.shutdown()
+    server.http.server_close()
+    pin = f"msgspec=={importlib.metadata.version('msgspec')}"
+    source = PyPI([pin], include=["**/*.py"])
+    (unit,) = source.units(context)
+    texts = {document.id: document for document in source.read(unit, "s") if isinstance(document, Document)}
+    assert f"{pin.replace('==', '-')}/msgspec/__init__.py" in texts
+    with pytest.raises(MissingError, match="cannot reach"):
+        PyPI(["msgspec==0.0.1"]).units(context)
 
 
 def test_an_index_that_fails_is_not_taken_for_one_that_has_nothing(

@@ -33,16 +33,22 @@ from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.archive import as_documents, members
 from llemma.corpus.sources.files import Wanted
+from llemma.corpus.sources.installed import Installed
 
 _PIN = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 _ARCHIVES = (".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _TRIES = 3
+_INSTALLED = "installed:"
 _OFFLINE = 'run once with network access, or read the installed package instead: kind = "installed"'
 
 
 class PyPI(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Text files of source distributions. Ids are `name-version/path` without the archive's top folder."""
+    """Text files of source distributions. Ids are `name-version/path` without the archive's top folder.
+
+    Where the index cannot be reached, a package that is installed here in the pinned version is read as installed; that
+    is said aloud.
+    """
 
     packages: list[str]
     """Pinned packages, as `name==version`."""
@@ -59,10 +65,25 @@ class PyPI(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def units(self, context: Context) -> list[Unit]:
         """One unit a package; fetches what the cache does not have."""
         folder, index = context.cache / "sdists", Index()
-        return [_unit(package, folder, index, context.console) for package in self.packages]
+        return [self._unit(package, folder, index, context) for package in self.packages]
+
+    def _unit(self, package: str, folder: Path, index: Index, context: Context) -> Unit:
+        try:
+            return _unit(package, folder, index, context.console)
+        except MissingError as error:
+            try:
+                (unit,) = Installed([package]).units(context)
+            except MissingError:
+                raise error from None
+            context.console.warn(f"{package}: {error.what}; reading the installed package instead")
+            return msgspec.structs.replace(unit, path=_INSTALLED + unit.path)
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
         """Every wanted member, in the archive's own order."""
+        if unit.path.startswith(_INSTALLED):
+            local = msgspec.structs.replace(unit, path=unit.path.removeprefix(_INSTALLED))
+            yield from Installed([], self.include, self.exclude).read(local, source)
+            return
         wanted = Wanted(self.include, self.exclude)
         name, _, version = unit.name.rpartition("-")
         facts = {"package": name, "version": version}
