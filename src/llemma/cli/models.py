@@ -64,8 +64,8 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import runner
     from llemma.evals.config import EvalConfig
+    from llemma.evals.results import text
     from llemma.evals.task import open_task
-    from llemma.report.tables import scores_text
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
     config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
@@ -74,7 +74,7 @@ def evaluate(
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
     results = runner.evaluate(backend, opened, config, folder, console=console)
-    console.emit(results, f"{scores_text(results.llemma.scores)}\nevaluation: {folder}\n  next: llemma report {folder}")
+    console.emit(results, f"{text(results)}\nevaluation: {folder}\n  next: llemma report {folder}")
 
 
 def _folder_name(model: str) -> str:
@@ -88,7 +88,7 @@ def _folder_name(model: str) -> str:
 def rescore(run: Path, judge: str | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
-    from llemma.report.tables import scores_text
+    from llemma.evals.results import text
 
     results = runner.rescore(run, judge)
-    console.emit(results, scores_text(results.llemma.scores))
+    console.emit(results, text(results))

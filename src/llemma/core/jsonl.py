@@ -32,18 +32,20 @@ def _open_write(path: Path, name: str) -> IO[bytes]:
         return zstandard.ZstdCompressor(level=3).stream_writer(open(path, "wb"), closefd=True)
     if name.endswith(".gz"):
         # neither time nor name in the header: equal content is equal on disk
-        return io.BufferedWriter(_Gzip(filename="", mode="wb", fileobj=open(path, "wb"), mtime=0))  # type: ignore[type-var]
+        return io.BufferedWriter(_Gzip(open(path, "wb")))
     return open(path, "wb")
 
 
 class _Gzip(gzip.GzipFile):
     """A gzip file that closes the file below it."""
 
+    def __init__(self, below: IO[bytes]) -> None:
+        super().__init__(filename="", mode="wb", fileobj=below, mtime=0)
+        self.below = below
+
     def close(self) -> None:
-        below = self.fileobj
         super().close()
-        if below is not None:
-            below.close()
+        self.below.close()
 
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:

@@ -42,5 +42,5 @@ class Source(Protocol):
         ...
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
-        """The documents of one unit, in a fixed order, with `source` as their source; a `Dropped` for what cannot be read."""
+        """The documents of one unit, in a fixed order, from `source`; a `Dropped` for what cannot be read."""
         ...

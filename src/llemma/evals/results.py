@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from llemma.core.console import table
 from llemma.core.types import OUTCOMES, Problem, Score, Verdict
 from llemma.evals.intervals import Z95, bootstrap_mean, wilson
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
@@ -200,3 +201,18 @@ def _configuration(task: TaskFacts) -> dict[str, Any]:
         },
         "metadata": {"version": task.version, "judge": task.judge, "judge_version": task.judge_version},
     }
+
+
+def text(results: Results) -> str:
+    """All scores for a terminal: value, 95 % interval, count, and how the items ended."""
+    rows = [_line(score) for score in results.llemma.scores]
+    return table(("task", "metric", "value", "95 % interval", "n", "outcomes"), rows)
+
+
+def _line(score: Score) -> tuple[str, ...]:
+    bits = score.metric == METRIC
+    scale, unit = (1, "") if bits else (100, " %")
+    value = f"{score.value * scale:.{3 if bits else 1}f}{unit}"
+    interval = f"{score.low * scale:.{3 if bits else 1}f} to {score.high * scale:.{3 if bits else 1}f}"
+    ends = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in score.outcomes.items() if n)
+    return score.task, score.metric, value, interval, f"{score.n:,}", ends or "-"

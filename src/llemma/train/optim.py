@@ -12,7 +12,7 @@ from llemma.train.config import TrainConfig
 
 
 def schedule(step: int, steps: int, config: TrainConfig) -> float:
-    """Learning rate of step 0, 1, ...: linear warm-up, then a cosine to `final_lr` of the peak (Llemma, section 2.2)."""
+    """Learning rate of step 0, 1, ...: a warm-up, then a cosine to `final_lr` of the peak (Llemma, section 2.2)."""
     warmup = min(config.warmup_steps, steps)
     if step < warmup:
         return config.peak_lr * (step + 1) / warmup
