@@ -47,7 +47,7 @@ def test_help_answers_within_its_budget() -> None:
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_listed_command_exists_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
-    assert COMMANDS[name][2].split()[0] in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(f"Usage: llemma {name}")
 
 
 def test_an_unknown_command_is_a_usage_error_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

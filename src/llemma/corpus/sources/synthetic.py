@@ -19,26 +19,21 @@ from llemma.corpus.source import Context, Unit
 VERSION = 1
 UNIT_SIZE = 5_000
 
+# Short words, so that a small vocabulary trained on code spends few tokens on them and most on the arithmetic.
 PEOPLE = (
-    "Ada", "Amir", "Anna", "Ben", "Carla", "Chen", "Dara", "David", "Elif", "Emma", "Felix", "Grace", "Hana", "Ivan",
-    "Jonas", "Kofi", "Lara", "Leo", "Maya", "Mina", "Nadia", "Noah", "Olga", "Omar", "Paul", "Priya", "Rosa", "Sam",
-    "Tara", "Tom", "Uma", "Viktor", "Wei", "Yara", "Zoe",
+    "Ada", "Al", "Ann", "Art", "Ben", "Bob", "Dan", "Don", "Ed", "Eve", "Grace", "Ian", "Jim", "Jo", "Liz", "Mark",
+    "Max", "May", "Mo", "Pat", "Ray", "Rob", "Ron", "Sam", "Sue", "Ted", "Tom", "Uma", "Val", "Wei",
 )  # fmt: skip
 THINGS = (
-    "apples", "beads", "books", "buttons", "candles", "cards", "coins", "cookies", "eggs", "flowers", "keys", "lemons",
-    "marbles", "nuts", "oranges", "pears", "pencils", "pens", "plates", "plums", "ribbons", "seeds", "shells", "stamps",
-    "stickers", "stones", "tickets", "tiles",
+    "blocks", "caps", "dogs", "files", "items", "keys", "links", "lists", "maps", "marks", "notes", "oranges", "pages",
+    "parts", "pens", "points", "tags",
 )  # fmt: skip
-BEGINNINGS = ("{name} has {n} {things}.", "{name} starts with {n} {things}.", "{name} owns {n} {things}.")
-QUESTIONS = (
-    "How many {things} are there now?",
-    "How many {things} does {name} have now?",
-    "How many {things} are left?",
-)
-GAINS = ("{name} finds {k} more.", "{name} buys {k} more.", "{name} is given {k} more.")
-LOSSES = ("{name} gives away {k}.", "{name} loses {k}.", "{name} sells {k}.")
+BEGINNINGS = ("{name} has {n} {things}.",)
+QUESTIONS = ("How many {things} now?", "How many {things} in the end?", "How many {things} are left?")
+GAINS = ("{name} finds {k} more.", "{name} buys {k} more.", "{name} gets {k} more.")
+LOSSES = ("{name} loses {k}.", "{name} uses {k}.", "{name} sells {k}.")
 TIMES = ("Then there are {k} times as many.",)
-SHARES = ("{name} splits them into {k} equal bags and keeps one bag.",)
+SHARES = ("{name} keeps one of {k} equal parts.",)
 
 
 class Worked(msgspec.Struct, frozen=True):
@@ -95,7 +90,7 @@ def worked(seed: int, index: int) -> Worked:
     """
     rng = random.Random(f"{seed}/{index}")
     name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(2, 14)
-    level = rng.choice((1, 1, 2, 2, 3))
+    level = rng.choice((1, 1, 1, 2, 2, 3))
     sentences = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)]
     steps = sentences[:]
     while len(steps) <= level:

@@ -16,6 +16,7 @@ _PRICE = re.compile(r"\d[\d,.]*(?:\s*(?:k|K|M|B|bn|million|billion|USD))?(?:\s|[
 
 
 def certain(content: str, after: str) -> bool:
+    """The judge of delimiters that mean nothing but a formula, such as `\\(...\\)`."""
     return True
 
 
