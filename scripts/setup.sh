@@ -8,6 +8,17 @@ extra="${1:-}"
 target=".${extra:+[$extra]}"
 stamp=".venv/.llemma-setup${extra:+-$extra}"
 
+# Run a command quietly, with a dot every few seconds so that nobody takes it for dead.
+dotted() {
+    ( while sleep 4; do printf '.' >&2; done ) &
+    local dots=$! code=0
+    "$@" || code=$?
+    kill "$dots" 2>/dev/null || true
+    wait "$dots" 2>/dev/null || true
+    echo >&2
+    return "$code"
+}
+
 python=""
 for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3; do
     if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
@@ -26,17 +37,10 @@ fi
 wanted="$(cat pyproject.toml constraints.txt scripts/setup.sh | cksum) $("$python" --version) $(pwd)"
 if [ ! -x .venv/bin/llemma ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
     echo "setup: Python packages into .venv (about 2 GB on disk, a minute or two)" >&2
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
     rm -f "$stamp"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
-    # pip prints nothing for minutes while it downloads; a dot every few seconds shows that it works
-    ( while sleep 5; do printf '.' >&2; done ) &
-    dots=$!
-    trap 'kill "$dots" 2>/dev/null || true' EXIT
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e "$target"
-    kill "$dots" 2>/dev/null || true
-    trap - EXIT
-    echo >&2
+    [ -x .venv/bin/python ] || dotted "$python" -m venv .venv
+    dotted .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+    dotted .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e "$target"
     printf '%s' "$wanted" >"$stamp"
 fi
 
@@ -52,9 +56,8 @@ if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ]; then sudo="sudo -n"; fi
     if command -v apt-get >/dev/null 2>&1 && { [ -z "$sudo" ] || $sudo true 2>/dev/null; }; then
         echo "setup: Debian packages:$missing" >&2
-        if ! { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing ||
-            { $sudo apt-get update -qq &&
-                $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; }; } >.venv/apt.log 2>&1; then
+        add="$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends"
+        if ! dotted sh -c "{ $add $missing || { $sudo apt-get update -qq && $add $missing; }; } >.venv/apt.log 2>&1"; then
             echo "setup: apt could not install them (see .venv/apt.log)" >&2
         else
             missing=""

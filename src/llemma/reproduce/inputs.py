@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+from llemma.core.errors import MissingError
 from llemma.corpus.config import SourceConfig
 
 # text in an archive is several times the archive's own size
@@ -18,14 +19,29 @@ STORY_BYTES = 250
 
 
 def size(source: SourceConfig, cache: Path) -> int | None:
-    """Bytes of text that a source will read, roughly; None where it cannot be known yet."""
+    """Bytes of text that a source will read, roughly; None where it cannot be known yet.
+
+    Raises `MissingError` where files that the recipe names are not there, before any work begins.
+    """
     measure = _MEASURES.get(source.kind)
-    return measure(source.options, cache) if measure else None
+    try:
+        return measure(source.options, cache) if measure else None
+    except MissingError:
+        if source.optional:
+            return None
+        raise
 
 
 def _files(options: dict[str, Any], cache: Path) -> int:
-    paths = [Path(path) for pattern in options.get("inputs", []) for path in glob.glob(pattern)]  # noqa: PTH207
+    paths = [path for pattern in options.get("inputs", []) for path in _matching(pattern)]
     return sum(_tree(path, "*") if path.is_dir() else _archive(path) for path in paths)
+
+
+def _matching(pattern: str) -> list[Path]:
+    found = [Path(path) for path in glob.glob(pattern)]  # noqa: PTH207 (patterns may be absolute)
+    if not found:
+        raise MissingError(f"no input {pattern}", where="corpus.sources", mend="check the path in the recipe or in --set")
+    return found
 
 
 def _archive(path: Path) -> int:
