@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +210,32 @@ def test_the_plan_is_quick_and_writes_nothing(start: Start, tmp_path: Path) -> N
     assert code == 0 and time.monotonic() - started < 5
     assert all(stage in out for stage in ("corpus", "train-base", "train-math", "eval-math", "report"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of two megabytes; `grow` it by mounting again."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("mounting a small file system needs rights that are not here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_the_run_goes_on_with_space(start: Start, undisturbed: Path, small_disk: Path) -> None:
+    out = small_disk / "tiny"
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(out)))
+    assert code == 1, errors
+    assert "disk is full" in errors and "mend:" in errors and "Traceback" not in errors
+    kept = {path.name for path in (out / "marks").glob("*.json")}
+    assert kept
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    code, _, errors = finish(start("reproduce", str(TINY), "--out", str(out)))
+    assert code == 0, errors
+    assert "problems: done before" in errors
+    assert numbers(out) == numbers(undisturbed)

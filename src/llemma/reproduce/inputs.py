@@ -40,7 +40,9 @@ def _files(options: dict[str, Any], cache: Path) -> int:
 def _matching(pattern: str) -> list[Path]:
     found = [Path(path) for path in glob.glob(pattern)]  # noqa: PTH207 (patterns may be absolute)
     if not found:
-        raise MissingError(f"no input {pattern}", where="corpus.sources", mend="check the path in the recipe or in --set")
+        raise MissingError(
+            f"no input {pattern}", where="corpus.sources", mend="check the path in the recipe or in --set"
+        )
     return found
 
 
