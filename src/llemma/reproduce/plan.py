@@ -17,11 +17,11 @@ from llemma.train.config import ModelConfig, TrainConfig
 
 # Rates of a two-core machine, from the marks of finished runs (bench/rates.py prints them; docs/benchmarks.md): work a
 # second for what does not depend on matrix products, a share of the measured product rate for what does.
-READ_BYTES = 6e6
+READ_BYTES = 5e6
 TOKENIZE_BYTES = 5e6
-TRAIN_SHARE = 1.7
-SAMPLE_SHARE = 0.3
-SCORE_SHARE = 1.0
+TRAIN_SHARE = 0.7
+SAMPLE_SHARE = 0.1
+SCORE_SHARE = 0.25
 PROMPT_TOKENS = 250
 
 
