@@ -39,8 +39,8 @@ if [ ! -x .venv/bin/llemma ] || [ "$(cat "$stamp" 2>/dev/null || true)" != "$wan
     echo "setup: Python packages into .venv (about 2 GB on disk, a minute or two)" >&2
     rm -f "$stamp"
     [ -x .venv/bin/python ] || dotted "$python" -m venv .venv
-    dotted .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
-    dotted .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e "$target"
+    dotted .venv/bin/python -m pip install -qq --disable-pip-version-check --upgrade -c constraints.txt pip
+    dotted .venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e "$target"
     printf '%s' "$wanted" >"$stamp"
 fi
 
