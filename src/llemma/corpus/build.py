@@ -136,10 +136,9 @@ class _Job:
     def _skip(self, name: str, error: MissingError) -> None:
         if not self.config.sources[name].optional:
             raise error
-        self.works[name], self.skipped[name] = [], error.what
-        self.console.warn(
-            f"source {name} is left out: {error.what}" + (f" (to add it: {error.mend})" if error.mend else "")
-        )
+        why = error.what + (f" (to add it: {error.mend})" if error.mend else "")
+        self.works[name], self.skipped[name] = [], why
+        self.console.warn(f"source {name} is left out: {why}")
 
     def read(self, workers: int) -> None:
         """Stage every unit that is not staged yet; the first error is raised after the other units are done."""
