@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from llemma.core.errors import DataError, MissingError
 from llemma.model import weights
 from llemma.model.generate import Sampling, generate, nucleus
-from llemma.model.llama import KVCache, Llama, LlamaConfig
+from llemma.model.llama import KVCache, Llama, LlamaConfig, plain_attention
 
 CONFIG = LlamaConfig(
     vocab_size=97,
@@ -69,6 +69,13 @@ def test_bf16_training_loss_is_near_fp32() -> None:
     assert F.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten()).item() == pytest.approx(
         exact.item(), abs=0.01
     )
+
+
+def test_plain_attention_is_attention() -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 6, 17, 8), torch.randn(2, 3, 17, 8), torch.randn(2, 3, 17, 8)
+    expected = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(plain_attention(q, k, v), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_cache_changes_nothing() -> None:

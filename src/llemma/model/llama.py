@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from llemma.core.errors import DataError
 
+PLAIN_ATTENTION_POSITIONS = 512
+
 
 class LlamaConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The part of Hugging Face's `config.json` that defines the computation.
@@ -122,9 +124,36 @@ class Attention(nn.Module):
         v = self.v_proj(x).view(heads).transpose(1, 2)
         if cache is not None:
             k, v = cache.append(start, k, v)
-        grouped = self.config.num_attention_heads != self.config.num_key_value_heads
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+        y = attend(q, k, v, mask)
         return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))  # type: ignore[no-any-return]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax attention: q (B, H, T, h), k and v (B, K, S, h), mask (B or 1, 1, T, S) or None for causal; (B, H, T, h).
+
+    Short bfloat16 sequences on a CPU take the plain products: a training step of the mini recipe is a fifth shorter
+    than with PyTorch's fused CPU kernel, which wins from about a thousand positions on (bench/attention.py).
+    """
+    if (
+        mask is None
+        and q.device.type == "cpu"
+        and q.dtype == torch.bfloat16
+        and q.shape[2] <= PLAIN_ATTENTION_POSITIONS
+    ):
+        return plain_attention(q, k, v)
+    grouped = q.shape[1] != k.shape[1]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+
+
+def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal `attend` as two batched products; scores have the inputs' precision, their softmax sums in float32."""
+    batch, heads, length, width = q.shape
+    keys = k.shape[1]
+    hidden = torch.full((length, length), -torch.inf, dtype=q.dtype, device=q.device).triu(1)
+    q = (q * width**-0.5).reshape(batch * keys, -1, width)  # the queries of a group share their keys
+    scores = torch.bmm(q, k.reshape(batch * keys, length, width).transpose(1, 2)).view(batch, heads, length, length)
+    weights = (scores + hidden).softmax(-1).view(batch * keys, -1, length)
+    return torch.bmm(weights, v.reshape(batch * keys, length, width)).view(batch, heads, length, width)
 
 
 class MLP(nn.Module):
