@@ -19,7 +19,7 @@ from llemma.train.config import ModelConfig, TrainConfig
 # second for what does not depend on matrix products, a share of the measured product rate for what does.
 READ_BYTES = 5e6
 TOKENIZE_BYTES = 5e6
-TRAIN_SHARE = 0.7
+TRAIN_SHARE = 0.65
 SAMPLE_SHARE = 0.1
 SCORE_SHARE = 0.25
 PROMPT_TOKENS = 250
