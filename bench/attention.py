@@ -61,7 +61,6 @@ def compare(context: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    torch.set_flush_denormal(True)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {TOKENS} tokens a step")
     print("context   plain   fused  fused/plain")
     for context in CONTEXTS:

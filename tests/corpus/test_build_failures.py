@@ -72,7 +72,7 @@ def test_a_failing_source_is_an_error_and_loses_nothing(
 def test_an_optional_source_is_left_out_with_a_warning(small: Any, tmp_path: Path) -> None:
     stats, said = small.run(failing(small, "missing", optional=True), tmp_path / "out")
     assert "warning: source bad is left out: no telescope (to add it: buy one)" in said
-    assert stats.sources["bad"].skipped == "no telescope"
+    assert stats.sources["bad"].skipped == "no telescope (to add it: buy one)"
     assert "Left out: no telescope" in (tmp_path / "out/README.md").read_text()
     assert stats.sources["code"].kept.docs == 160
 

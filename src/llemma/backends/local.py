@@ -56,7 +56,6 @@ class Local:
         self.bf16_products = not cuda and _has_bf16()
         self.identity = digest(weights.identity(folder), str(self.dtype), self.bf16_products)
         self.tokenizer: Tokenizer = tokenizers.load(folder)
-        torch.set_flush_denormal(True)
         self.model: Llama = weights.load(folder).to("cuda" if cuda else "cpu", self.dtype).eval()
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:

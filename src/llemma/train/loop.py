@@ -194,8 +194,6 @@ class Trainer:
 
 
 def _model(config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None) -> Llama:
-    # denormal moments of rare tokens make a CPU step up to ten times slower
-    torch.set_flush_denormal(True)
     if init is not None:
         return weights.load(init, rope_theta=config.rope_theta)
     assert shape is not None, "a training phase needs a checkpoint or a shape"
