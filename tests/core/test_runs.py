@@ -79,6 +79,19 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    out = tmp_path / "r"
+    with open_run(out, "test", Recipe(), QUIET):
+        pass
+    (out / "a" / ".train.0123abcd.tmp").mkdir(parents=True)
+    (out / "a" / ".train.0123abcd.tmp" / "tokens.bin").touch()
+    (out / ".stats.json.89abcdef.tmp").touch()
+    (out / "a" / ".mine.tmp").touch()
+    with open_run(out, "test", Recipe(), QUIET):
+        pass
+    assert {path.name for path in out.rglob("*.tmp")} == {".mine.tmp"}
+
+
 def test_how_it_ended_is_recorded_with_the_trace(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), open_run(tmp_path / "a", "test", Recipe(), QUIET):
         _ = 1 / 0

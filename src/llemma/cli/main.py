@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.metadata
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from llemma.core.errors import LlemmaError, suggest
+from llemma.core.files import disk_error
 
 # name -> (module, attribute, one line for --help); help needs no import
 COMMANDS = {
@@ -106,6 +109,8 @@ def run(args: list[str]) -> int:
         return _say(str(error), error.exit_code)
     except Exception as error:
         _trace(verbose)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _say(str(disk_error(error, Path(error.filename or "."))), 1)
         return _say(
             f"error: unexpected {type(error).__name__}: {error}\n  mend: run again with -v and report the trace", 1
         )

@@ -5,6 +5,7 @@ Everything here goes to standard error; results go to standard output through `e
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -167,7 +168,8 @@ class Console:
     def _log(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         for path in self._logs:
-            with open(path, "a", encoding="utf-8") as log:
+            # a full disk stops the work where the work writes, not where it talks
+            with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as log:
                 log.write(f"{stamp} {text}\n")
 
 

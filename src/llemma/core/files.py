@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import msgspec
 from llemma.core.errors import DataError, LlemmaError, MissingError
 
 T = TypeVar("T")
+NO_SPACE = "No space left on device"
 
 
 @contextmanager
@@ -34,8 +37,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise disk_error(error, path) from error
+    except Exception as error:
+        if NO_SPACE in str(error):  # libraries in other languages wrap the system's error in one of their own
+            raise disk_error(OSError(errno.ENOSPC, str(error)), path) from error
+        raise
     finally:
         _remove(temporary)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written below `folder`; only the holder of the folder's lock may."""
+    for path in list(folder.rglob(".*.tmp")):
+        if re.fullmatch(r"\..+\.[0-9a-f]{8}\.tmp", path.name):
+            _remove(path)
 
 
 def _flush(path: Path) -> None:
@@ -53,7 +67,7 @@ def _remove(path: Path) -> None:
 
 def disk_error(error: OSError, path: Path) -> LlemmaError:
     """The user-facing form of an operating-system error while `path` was being written."""
-    if error.errno == 28:  # ENOSPC
+    if error.errno == errno.ENOSPC:
         return LlemmaError(
             "the disk is full",
             where=str(path),

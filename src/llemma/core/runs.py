@@ -12,6 +12,7 @@ mark with the right digest, and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.metadata
 import os
@@ -29,7 +30,7 @@ import msgspec
 
 from llemma.core.console import Console, duration
 from llemma.core.errors import BusyError, DataError, Interrupted, LlemmaError, RecipeError
-from llemma.core.files import digest, disk_error, read_json, write_bytes, write_json
+from llemma.core.files import digest, disk_error, read_json, sweep, write_bytes, write_json
 from llemma.core.recipe import difference, to_toml
 from llemma.core.types import RunRecord
 
@@ -81,6 +82,7 @@ def open_run(path: Path, kind: str, recipe: Any, console: Console, *, fresh: boo
         if fresh:
             _clear(path)
         _refuse_changed(path, kind, recipe)
+        sweep(path)
         record = _begin(path, kind, recipe)
         console.log_to(path / "log.txt")
         run = Run(path, record, console)
@@ -168,11 +170,15 @@ def _begin(path: Path, kind: str, recipe: Any) -> RunRecord:
 
 
 def _end(run: Run, state: str, error: BaseException | None) -> None:
-    if error is not None:
-        text = "".join(traceback.format_exception(error))
+    record = msgspec.structs.replace(run.record, ended=_now(), state=state)
+    if error is None:
+        write_json(run.path / "run.json", record)
+        return
+    # the error that is on its way must not be hidden by a second one (the disk may be full)
+    with contextlib.suppress(OSError, LlemmaError):
         with open(run.path / "log.txt", "a", encoding="utf-8") as log:
-            log.write(f"{_now()} {text}\n")
-    write_json(run.path / "run.json", msgspec.structs.replace(run.record, ended=_now(), state=state))
+            log.write(f"{_now()} {''.join(traceback.format_exception(error))}\n")
+        write_json(run.path / "run.json", record)
 
 
 def timed_unit(run: Run, unit: str, key: str, work: Any) -> Mark:

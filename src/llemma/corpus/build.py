@@ -5,6 +5,7 @@ A finished unit is kept under the digest of its work: a second run does only wha
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import shutil
 from collections.abc import Iterator, Sequence
@@ -181,6 +182,8 @@ class _Job:
             self._skip(work.source, error)
         elif isinstance(error, LlemmaError):
             raise error
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise disk_error(error, self.staging) from error
         else:
             where = f"source {work.source}, unit {work.unit.name}"
             mend = "the other units are kept; run the same command again after mending it"

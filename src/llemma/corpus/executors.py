@@ -79,8 +79,11 @@ class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
                     if isinstance(error, BrokenProcessPool):
                         raise _dead() from error
                     done(futures[future], error if isinstance(error, Exception) else None)
-            finally:
+            except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            # waiting for idle workers is quick, and a pool that is still closing at exit complains on the screen
+            pool.shutdown()
 
 
 def _error(work: Callable[[], None]) -> Exception | None:

@@ -72,9 +72,9 @@ def _fill(weights: dict[str, float], caps: dict[str, float], tokens: float) -> d
         total = sum(free.values())
         if not total:  # everything is capped or weightless
             return {**dict.fromkeys(weights, 0.0), **given}
-        over = [name for name, weight in free.items() if rest * weight / total > caps[name]]
+        over = [name for name, weight in free.items() if rest * (weight / total) > caps[name]]
         if not over:
-            return {**given, **{name: rest * weight / total for name, weight in free.items()}}
+            return {**given, **{name: rest * (weight / total) for name, weight in free.items()}}
         given.update({name: caps[name] for name in over})
 
 
