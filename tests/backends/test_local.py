@@ -88,14 +88,18 @@ def test_text_ends_before_its_stop_string(folder: Path) -> None:
     assert cut.text == free.text[: free.text.index(mark)] and cut.finish == "stop"
 
 
-def test_a_request_without_room_fails_alone(folder: Path) -> None:
+def test_prompt_and_answer_share_the_context(folder: Path) -> None:
     backend = open_backend(f"run:{folder}")
-    found = {
-        c[0].request: c[0]
-        for c in backend.complete([Request("a", "x", max_tokens=99), Request("b", "x", max_tokens=2)])
-    }
-    assert found["a"].finish == "error" and "no room" in found["a"].error
-    assert found["b"].finish == "length"
+    assert isinstance(backend, Local)
+    context = backend.model.config.max_position_embeddings
+    for prompt, max_tokens in (("x", 10_000), ("what is two " * 50, 10_000), ("what is two " * 50, 3), ("", 5)):
+        ids, sampling = backend._fit(Request("a", prompt, max_tokens=max_tokens))
+        assert len(ids) + sampling.max_tokens <= context
+        assert sampling.max_tokens >= min(max_tokens, context // 4)
+        whole = backend.tokenizer.encode(prompt)
+        assert ids[0] == backend.tokenizer.bos and (len(ids) == 1 or ids[1:] == whole[-(len(ids) - 1) :])
+        (sample,) = next(iter(backend.complete([Request("a", prompt, max_tokens=max_tokens)])))
+        assert sample.finish != "error" and sample.tokens <= sampling.max_tokens
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:

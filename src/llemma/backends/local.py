@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llemma.backends.base import Likelihood, cut, failed
+from llemma.backends.base import Likelihood, cut
 from llemma.core.errors import MissingError
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
@@ -59,36 +59,42 @@ class Local:
         self.model: Llama = weights.load(folder).to("cuda" if cuda else "cpu", self.dtype).eval()
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
-        """Answer requests in groups of equal sampling settings, prompts of like length together."""
-        groups: dict[tuple[Any, ...], list[Request]] = {}
+        """Answer requests in groups of equal sampling settings."""
+        groups: dict[tuple[Any, ...], list[tuple[Request, list[int]]]] = {}
         for request in requests:
-            key = (request.max_tokens, request.temperature, request.top_p, tuple(request.stop))
-            groups.setdefault(key, []).append(request)
-        for group in groups.values():
+            prompt, sampling = self._fit(request)
+            groups.setdefault((sampling, tuple(request.stop)), []).append((request, prompt))
+        for (sampling, stop), group in groups.items():
             for chunk in _chunks(group, self.batch):
-                yield from self._complete(chunk)
+                yield from self._complete(chunk, sampling, stop)
 
-    def _complete(self, requests: list[Request]) -> list[list[Completion]]:
+    def _fit(self, request: Request) -> tuple[list[int], Sampling]:
+        """The prompt's ids, cut on the left where need be, and the settings, with a budget that fits the context.
+
+        The prompt stays whole as long as a quarter of the context is left for the answer.
+        """
+        context = self.model.config.max_position_embeddings
+        ids = self.tokenizer.encode(request.prompt)
+        budget = min(request.max_tokens, max(context - len(ids) - 1, context // 4, 1))
+        kept = max(0, context - budget - 1)
+        prompt = [self.tokenizer.bos, *ids[max(0, len(ids) - kept) :]]
+        return prompt, Sampling(budget, request.temperature, request.top_p)
+
+    def _complete(
+        self, chunk: list[tuple[Request, list[int]]], sampling: Sampling, stop: Sequence[str]
+    ) -> list[list[Completion]]:
         """One batch of requests that share their sampling settings."""
         started = time.monotonic()
-        first = requests[0]
-        room = self.model.config.max_position_embeddings - first.max_tokens
-        if room < 1:
-            why = f"max_tokens {first.max_tokens} leaves no room for a prompt"
-            return [failed(request, why) for request in requests]
-        prompts = [[self.tokenizer.bos, *self.tokenizer.encode(request.prompt)][-room:] for request in requests]
-        seeds = [[int(digest(r.seed, r.id, sample), 16) for sample in range(r.n)] for r in requests]
-        sampling = Sampling(first.max_tokens, first.temperature, first.top_p)
         found = generate(
             self.model,
-            prompts,
-            seeds,
+            [prompt for _, prompt in chunk],
+            [[int(digest(r.seed, r.id, sample), 16) for sample in range(r.n)] for r, _ in chunk],
             sampling,
             eos=self.tokenizer.eos,
-            stopped=lambda ids: self._stopped(ids, first.stop),
+            stopped=lambda ids: self._stopped(ids, stop),
         )
-        seconds = (time.monotonic() - started) / len(requests)
-        return [self._completions(r, samples, seconds) for r, samples in zip(requests, found, strict=True)]
+        seconds = (time.monotonic() - started) / len(chunk)
+        return [self._completions(r, samples, seconds) for (r, _), samples in zip(chunk, found, strict=True)]
 
     def _stopped(self, ids: list[int], stop: Sequence[str]) -> bool:
         """Whether the newest token completed a stop string; only the tail is decoded, a token is at least one byte."""

@@ -100,11 +100,18 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
     errors, items = results.errors()
     if errors > facts.max_errors * items:
         raise ItemsError(
-            f"{errors} of {items} items ended in an error, {facts.max_errors:.0%} are allowed",
+            f"{errors} of {items} items ended in an error, {facts.max_errors:.0%} are allowed{_first_error(out, rows)}",
             where=str(out / VERDICTS),
             mend="their reasons are in the verdicts; the same command asks only these again",
         )
     return results
+
+
+def _first_error(out: Path, rows: Sequence[Scored]) -> str:
+    """`; the first: ...`: one reason says more than a count."""
+    verdicts = (v.why for v in jsonl.read(out / VERDICTS, Verdict) if v.outcome == "error")
+    why = next(chain(verdicts, (row.error for row in rows if row.error)), "")
+    return f"; the first: {why}" if why else ""
 
 
 def load(task: Task, config: EvalConfig) -> tuple[int, list[Problem]]:
