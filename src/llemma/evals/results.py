@@ -124,17 +124,17 @@ class Tally:
         n = sum(self.greedy.values())
         found = [_proportion(facts.task, "greedy", self.greedy, wilson(self.greedy["right"], n))] if n else []
         if self.won:
-            found.append(_proportion(facts.task, f"maj@{facts.k}", self.votes, _vote_interval(self.won, facts.seed)))
-            low, high = bootstrap_mean(self.shares, facts.seed)
+            found.append(_proportion(facts.task, f"maj@{facts.k}", self.votes, _mean_interval(self.won, facts.seed)))
+            low, high = _mean_interval(self.shares, facts.seed)
             value, outcomes = math.fsum(self.shares) / len(self.shares), _ordered(self.samples)
             found.append(Score(facts.task, "pass@1", value, low, high, len(self.shares), outcomes))
         return found
 
 
-def _vote_interval(won: Sequence[float], seed: int) -> tuple[float, float]:
+def _mean_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
     # resampling equal values shows no spread, however few they are; Wilson's interval does
-    right = round(sum(won))
-    return bootstrap_mean(won, seed) if 0 < right < len(won) else wilson(right, len(won))
+    extreme = len(set(values)) == 1 and values[0] in (0.0, 1.0)
+    return wilson(round(sum(values)), len(values)) if extreme else bootstrap_mean(values, seed)
 
 
 def _proportion(task: str, metric: str, outcomes: Counter[str], interval: tuple[float, float]) -> Score:
