@@ -169,6 +169,8 @@ def test_bad_input_is_refused_with_a_mend(
     found, _, errors = finish(start("reproduce", str(TINY), "--out", str(tmp_path / "r"), *arguments))
     assert found == code, errors
     assert said in errors and "Traceback" not in errors
+    # a mistake found before the work begins leaves no folder that would then belong to the wrong recipe
+    assert (tmp_path / "r").exists() is ("same seed" in said)
 
 
 def test_a_corrupt_archive_is_told_and_the_rest_is_kept(start: Start, tmp_path: Path) -> None:

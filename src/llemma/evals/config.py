@@ -40,16 +40,16 @@ class EvalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Samples asked of the backend at a time; a finished batch is on disk, so a kill loses at most one."""
 
     perplexity: bool | list[str] = True
-    """Bits per byte: on all corpus subsets, on none, or on the named ones."""
+    """Bits per byte: on all groups of texts (the sources of a corpus), on none, or on the named ones."""
 
     perplexity_bytes: Positive = 200_000
-    """UTF-8 bytes of text a subset."""
+    """UTF-8 bytes of text a group."""
 
     perplexity_document_bytes: Positive = 8_192
     """UTF-8 bytes a document: the rest of a longer one is left out, so that one long document does not decide."""
 
     general: list[str] = msgspec.field(default_factory=lambda: ["general"])
-    """Subsets that are not mathematics; all others together are the score `mathematics`."""
+    """Groups that are not mathematics; all others together are the score `mathematics`."""
 
     max_errors: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of items that may end in a backend's or judge's error before the command fails (exit 5)."""

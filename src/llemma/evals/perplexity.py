@@ -97,7 +97,7 @@ def bits_per_byte(subset: str, rows: Sequence[Scored], seed: int = 0) -> Score |
 
 
 def scores(rows: Sequence[Scored], general: Sequence[str], seed: int = 0) -> list[Score]:
-    """One score for each subset in order of appearance, and one for all that are not `general` together."""
+    """One score for each group in order of appearance, and one for all that are not `general` together."""
     subsets = list(dict.fromkeys(row.subset for row in rows))
     found = [bits_per_byte(subset, [row for row in rows if row.subset == subset], seed) for subset in subsets]
     if any(subset not in general for subset in subsets) and MATHEMATICS not in subsets:

@@ -48,7 +48,7 @@ def evaluate(
     console: Console,
     texts: Mapping[str, Sequence[Document]] | None = None,
 ) -> Results:
-    """Ask `backend` the problems of `tasks` and the likelihood of `texts` (documents by subset), judge, write `out`.
+    """Ask `backend` the problems of `tasks` and the likelihood of `texts` (documents by group), judge, write `out`.
 
     Interrupted or killed, the same call goes on where it was and ends in the same files. The caller opens the tasks:
     `config.tasks` is not read. Raises `ItemsError` after everything is written when too many items ended in an error.

@@ -7,6 +7,7 @@ command continues after any interruption, and a changed or damaged file leads to
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,6 +95,7 @@ class Pipeline:
         yield self.tokenizer()
         for subset, split in self._splits():
             yield self.tokens(subset, split)
+        self._forget_old_stores()
         for index in range(len(self.phases)):
             yield self.training(index)
         for phase in self.phases:
@@ -175,6 +177,13 @@ class Pipeline:
 
         return Stage(f"tokens-{subset}-{split}", key, [target], work)
 
+    def _forget_old_stores(self) -> None:
+        """Remove stores of subsets that the corpus no longer has (a source was dropped, a program uninstalled)."""
+        wanted = {f"{subset}/{split}" for subset, split in self._splits()}
+        for info in list((self.path / "tokens").glob("*/*/store.json")):
+            if str(info.parent.relative_to(self.path / "tokens")) not in wanted:
+                shutil.rmtree(info.parent)
+
     def training(self, index: int) -> Stage:
         """One training phase."""
         name = self.phases[index]
@@ -200,7 +209,7 @@ class Pipeline:
         return Stage(f"train-{name}", key, [f"{name}/final"], work)
 
     def evaluation(self, phase: str) -> Stage:
-        """Ask a phase's model the held-out problems, and measure bits per byte on every validation split."""
+        """Ask a phase's model the held-out problems, and measure bits per byte on every source's validation part."""
         out = f"eval/{phase}"
         validation = [
             shard for subset, split in self._splits() if split == "validation" for shard in self._shards(subset, split)
@@ -210,13 +219,17 @@ class Pipeline:
         def work() -> dict[str, Any]:
             from llemma.reproduce.phases import evaluate_phase
 
-            texts = {subset: self._documents(subset) for subset, split in self._splits() if split == "validation"}
-            return evaluate_phase(self.path, phase, self.recipe.eval, texts, self.console)
+            return evaluate_phase(self.path, phase, self.recipe.eval, self._validation(), self.console)
 
         files = ["problems.jsonl.zst", "completions.jsonl.zst", "verdicts.jsonl.zst", "results.json"]
         return Stage(
             f"eval-{phase}", digest(VERSION, self.recipe.eval, inputs), [f"{out}/{file}" for file in files], work
         )
 
-    def _documents(self, subset: str) -> list[Document]:
-        return list(layout.read_split(self.path / "corpus", subset, "validation"))
+    def _validation(self) -> dict[str, list[Document]]:
+        """The validation documents by source, in the order of the recipe."""
+        found: dict[str, list[Document]] = {name: [] for name in self.corpus_config.sources}
+        for subset in layout.subsets(self.path / "corpus"):
+            for document in layout.read_split(self.path / "corpus", subset, "validation"):
+                found[document.source].append(document)
+        return {name: documents for name, documents in found.items() if documents}
