@@ -54,6 +54,45 @@ def build(
 
 
 @corpus.command()
+@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
+@click.option("--all", "every", is_flag=True, help="Keep every page and apply no filter.")
+@common
+def extract(inputs: tuple[Path, ...], out: Path, every: bool, console: Console) -> None:
+    """Web pages to text with their formulas: WARC files, HTML files, JSONL rows with `html`, or folders of these."""
+    from llemma.corpus.convert import dropped_path, extract_files
+
+    counts = extract_files(inputs, out, every=every, console=console)
+    console.emit(counts, f"{counts.kept:,} pages: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
+
+
+@corpus.command()
+@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
+@common
+def latex(inputs: tuple[Path, ...], out: Path, console: Console) -> None:
+    """arXiv-style source archives or folders to one row of clean LaTeX each."""
+    from llemma.corpus.convert import dropped_path, latex_files
+
+    counts = latex_files(inputs, out, console=console)
+    console.emit(counts, f"{counts.kept:,} papers: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
+
+
+@corpus.command()
+@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", required=True, type=FOLDER, help="Folder for the kept rows and clusters.jsonl.")
+@click.option("--threshold", default=0.8, type=click.FloatRange(0, 1, min_open=True), help="Jaccard similarity.")
+@common
+def dedup(inputs: tuple[Path, ...], out: Path, threshold: float, console: Console) -> None:
+    """Rows {id, text} without copies: 5-word shingles, verified similarity, the earliest row is kept."""
+    from llemma.corpus.dedup_files import dedup_files
+
+    counts = dedup_files(inputs, out, threshold=threshold, console=console)
+    copies = f"{counts.exact:,} exact and {counts.near:,} near copies"
+    console.emit(counts, f"{counts.kept:,} of {counts.rows:,} rows: {out}; {copies}: {out / 'clusters.jsonl'}")
+
+
+@corpus.command()
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.option("-n", "number", default=3, help="How many documents of each subset.")
 @click.option("--dropped", is_flag=True, help="Dropped documents with their reasons instead.")

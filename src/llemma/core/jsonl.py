@@ -16,7 +16,8 @@ from llemma.core.files import replacing
 T = TypeVar("T")
 
 
-def _open_read(path: Path) -> IO[bytes]:
+def open_lines(path: Path) -> IO[bytes]:
+    """A file of lines opened for reading, decompressed by its name."""
     if path.suffix == ".zst":
         import zstandard
 
@@ -52,14 +53,14 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the records of one file; a damaged line or stream is an error that names file and line."""
     decoder, number = msgspec.json.Decoder(kind), 0
     try:
-        with _open_read(path) as lines:
+        with open_lines(path) as lines:
             for line in lines:
                 number += 1
                 if line.strip():
                     yield decoder.decode(line)
     except FileNotFoundError as error:
         raise MissingError(f"no such file: {path}", mend="check the path") from error
-    except _damage() as error:
+    except damage() as error:
         raise DataError(
             f"damaged JSON lines: {error}",
             where=f"{path} line {max(number, 1)}",
@@ -67,7 +68,7 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
         ) from error
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[Exception], ...]:
     """What the decoders raise on a damaged line or a cut or corrupt stream."""
     import zlib
 

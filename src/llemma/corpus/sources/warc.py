@@ -19,11 +19,14 @@ from llemma.corpus.sources.records import Damage, Raw, split
 
 
 class Warc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """WARC files, plain or gzipped. `inputs` are paths or globs; `prefilter` passes over pages without a sign of
-    mathematics."""
+    """WARC files, plain or gzipped."""
 
     inputs: list[str]
+    """Paths or globs."""
     prefilter: bool = True
+    """Whether to pass over pages without a sign of mathematics before they are parsed."""
+    every: bool = False
+    """Whether to keep HTML pages of any HTTP status, and those without text."""
 
     def units(self, context: Context) -> list[Unit]:
         """One unit a file, by name."""
@@ -39,7 +42,7 @@ class Warc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if isinstance(record, Damage):
                 yield Dropped(place, source, "read", record.reason)
                 continue
-            for item in _document(record, place, source, self.prefilter):
+            for item in _document(record, place, source, self):
                 yield _renamed(item, names, record.offset)
         if not records:
             raise DataError(
@@ -71,33 +74,33 @@ def _renamed(item: Document | Dropped, names: set[str], offset: int) -> Document
     return item
 
 
-def _document(raw: Raw, place: str, source: str, prefilter: bool) -> Iterator[Document | Dropped]:
+def _document(raw: Raw, place: str, source: str, options: Warc) -> Iterator[Document | Dropped]:
     """The document of one record, or why there is none; records that hold no page (requests, warcinfo) give nothing."""
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     kinds = WarcRecordType.response | WarcRecordType.resource
     try:
         for record in ArchiveIterator(io.BytesIO(raw.data), record_types=kinds, parse_http=True, auto_decode="all"):
-            yield _page(record, bytes(record.reader.read()), place, source, prefilter)
+            yield _page(record, bytes(record.reader.read()), place, source, options)
     except Exception as error:
         # Headers and encodings are hostile input to a library; whatever it raises concerns this record only.
         yield Dropped(place, source, "read", f"damaged record: {type(error).__name__}: {str(error)[:120]}")
 
 
-def _page(record: Any, body: bytes, place: str, source: str, prefilter: bool) -> Document | Dropped:
+def _page(record: Any, body: bytes, place: str, source: str, options: Warc) -> Document | Dropped:
     from llemma.corpus.web import extract, looks_mathematical
 
     url, date = record.headers.get("WARC-Target-URI", "").strip("<>"), record.headers.get("WARC-Date", "")
     status = record.http_headers.status_code if record.is_http and record.http_headers else 200
-    if status is not None and not 200 <= status < 300:
+    if status is not None and not 200 <= status < 300 and not options.every:
         return Dropped(place, source, "read", f"HTTP status {status}")
     declared = (record.http_content_type or "") if record.is_http else record.headers.get("Content-Type", "")
     if not is_html(body, declared, record.headers.get("WARC-Identified-Payload-Type", "")):
         return Dropped(place, source, "read", f"not HTML: {declared or 'no content type'}")
-    if prefilter and not looks_mathematical(body):
+    if options.prefilter and not looks_mathematical(body):
         return Dropped(place, source, "prefilter", "no sign of mathematics")
     page = extract(body, url, charset=record.http_charset if record.is_http else None)
-    if not page.text:
+    if not page.text and not options.every:
         return Dropped(place, source, "extract", "no text")
     meta = {"url": url, "title": page.title, "found_math": page.found_math, "date": date}
     return Document(_identifier(url, date, place), page.text, source, meta)

@@ -1,0 +1,106 @@
+"""Pages and papers of every kind of input become rows; what is dropped or damaged is told with its place."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llemma.core import jsonl
+from llemma.core.console import Console
+from llemma.core.errors import MissingError, UsageError
+from llemma.corpus.convert import Counts, dropped_path, extract_files, latex_files
+
+SAMPLES = Path(__file__).parents[2] / "recipes" / "samples"
+MATHS = (
+    "<html><title>T</title><body><p>"
+    + "The sum of the angles is as follows. " * 20
+    + r"\(x^2 + y^2 = z^2\)</p></body></html>"
+)
+NEWS = "<html><body><p>" + "The council met on Monday and spoke about roads. " * 20 + "</p></body></html>"
+
+
+def extract(
+    inputs: list[Path], out: Path, every: bool = False
+) -> tuple[Counts, list[dict[str, Any]], list[dict[str, Any]], str]:
+    stream = StringIO()
+    counts = extract_files(inputs, out, every=every, console=Console(quiet=True, stream=stream))
+    rows, dropped = (list(jsonl.read(path, dict[str, Any])) for path in (out, dropped_path(out)))
+    assert (len(rows), len(dropped)) == (counts.kept, counts.dropped)
+    return counts, rows, dropped, stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("a.jsonl", "a.dropped.jsonl"), ("a.jsonl.zst", "a.dropped.jsonl"), ("b.c.jsonl.gz", "b.c.dropped.jsonl")],
+)
+def test_where_dropped_pages_go(name: str, other: str) -> None:
+    assert dropped_path(Path("x") / name) == Path("x") / other
+
+
+def test_rows_keep_their_id_and_url(tmp_path: Path) -> None:
+    rows = [{"id": 7, "url": "http://a.example/", "html": MATHS}, {"id": "n", "url": "http://b.example/", "html": NEWS}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, kept, dropped, _ = extract([tmp_path / "in.jsonl"], tmp_path / "out.jsonl.zst")
+    assert [(row["id"], row["url"], row["title"], row["found_math"]) for row in kept] == [
+        ("7", "http://a.example/", "T", 1)
+    ]
+    assert "$x^2 + y^2 = z^2$" in kept[0]["text"] and set(kept[0]) == {"id", "url", "title", "text", "found_math"}
+    assert [(row["id"], row["step"]) for row in dropped] == [("n", "prefilter")]
+    _, kept, dropped, _ = extract([tmp_path / "in.jsonl"], tmp_path / "all.jsonl", every=True)
+    assert [row["id"] for row in kept] == ["7", "n"] and not dropped
+
+
+def test_a_damaged_row_is_told_and_the_next_is_read(tmp_path: Path) -> None:
+    good = json.dumps({"id": "g", "html": MATHS})
+    data = f'{good}\n{{"id": "b", "html": "cut\n{{"id": "c"}}\n{good}\n'.encode()
+    (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress(data)[:-4])
+    _, kept, dropped, said = extract([tmp_path / "in.jsonl.gz"], tmp_path / "out.jsonl", every=True)
+    assert [row["id"] for row in kept] == ["g", "g"]
+    assert [row["reason"].split(":")[0] for row in dropped] == ["damaged row", "a row without 'html'", "damaged stream"]
+    assert "in.jsonl.gz line 2" in said and "in.jsonl.gz line 5" in said
+
+
+def test_html_files_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "site" / "deep").mkdir(parents=True)
+    (tmp_path / "site" / "deep" / "a.html").write_text(MATHS)
+    (tmp_path / "site" / "notes.txt").write_text("no page")
+    _, kept, _, _ = extract([tmp_path / "site"], tmp_path / "out.jsonl")
+    assert [row["id"] for row in kept] == [str(tmp_path / "site" / "deep" / "a.html")]
+    with pytest.raises(MissingError, match="no pages"):
+        (tmp_path / "empty").mkdir()
+        extract([tmp_path / "empty"], tmp_path / "out.jsonl")
+    with pytest.raises(MissingError, match="no such file"):
+        extract([tmp_path / "none.html"], tmp_path / "out.jsonl")
+    with pytest.raises(UsageError, match="format"):
+        extract([tmp_path / "site"], tmp_path / "out.csv")
+
+
+def test_our_own_archive_and_a_broken_one(tmp_path: Path) -> None:
+    counts, rows, _, _ = extract([SAMPLES / "web.warc.gz"], tmp_path / "out.jsonl")
+    everything, every, rest, _ = extract([SAMPLES / "web.warc.gz"], tmp_path / "all.jsonl", every=True)
+    assert counts.kept + counts.dropped == everything.kept + everything.dropped and not rest
+    assert {row["id"] for row in rows} < {row["id"] for row in every} and all(
+        row["url"].startswith("http") for row in every
+    )
+    data = (SAMPLES / "web.warc.gz").read_bytes()
+    half = len(data) // 2
+    (tmp_path / "broken.warc.gz").write_bytes(data[:half] + b"\x00" * 300 + data[half + 300 :])
+    _, kept, dropped, said = extract([tmp_path / "broken.warc.gz"], tmp_path / "b.jsonl", every=True)
+    assert everything.kept - 3 <= len(kept) < everything.kept
+    assert "broken.warc.gz@" in said and any(row["step"] == "read" for row in dropped)
+
+
+def test_papers_have_a_row_each(tmp_path: Path) -> None:
+    inputs = sorted((SAMPLES / "arxiv").glob("*.tar.gz"))
+    (tmp_path / "bad.tar.gz").write_bytes(b"\x1f\x8b\x08 no archive")
+    out = tmp_path / "papers.jsonl"
+    counts = latex_files([*inputs, tmp_path / "bad.tar.gz"], out, console=Console(quiet=True, stream=StringIO()))
+    rows = list(jsonl.read(out, dict[str, Any]))
+    assert counts == Counts(3, 1) and [row["id"] for row in rows] == ["sample.00001", "sample.00002", "sample.00003"]
+    assert all(set(row) == {"id", "text", "meta"} and "\\begin" in row["text"] for row in rows)
+    assert [row["id"] for row in jsonl.read(dropped_path(out), dict[str, Any])] == ["bad"]
