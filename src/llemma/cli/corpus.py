@@ -14,7 +14,7 @@ FOLDER = click.Path(path_type=Path)
 
 @click.group()
 def corpus() -> None:
-    """Build a corpus, look into it, count it."""
+    """Build a corpus and look into it; extract, clean, deduplicate."""
 
 
 @corpus.command()

@@ -18,7 +18,7 @@ from llemma.core.files import disk_error
 # name -> (module, attribute, one line for --help); help needs no import
 COMMANDS = {
     "reproduce": ("llemma.cli.reproduce", "reproduce", "Run the paper in miniature: sources to report."),
-    "corpus": ("llemma.cli.corpus", "corpus", "Build a corpus, look into it, count it."),
+    "corpus": ("llemma.cli.corpus", "corpus", "Build a corpus and look into it; extract, clean, deduplicate."),
     "tokenize": ("llemma.cli.training", "tokenize", "Turn a corpus into token stores."),
     "train": ("llemma.cli.training", "train", "Train the phases of a recipe on token stores."),
     "export": ("llemma.cli.training", "export", "Write a run's model as a Hugging Face folder."),

@@ -213,6 +213,10 @@ def _line(score: Score) -> tuple[str, ...]:
     bits = score.metric == METRIC
     scale, unit = (1, "") if bits else (100, " %")
     value = f"{score.value * scale:.{3 if bits else 1}f}{unit}"
-    interval = f"{score.low * scale:.{3 if bits else 1}f} to {score.high * scale:.{3 if bits else 1}f}"
+    interval = (
+        "no interval"
+        if score.n < 2 and score.low == score.high
+        else f"{score.low * scale:.{3 if bits else 1}f} to {score.high * scale:.{3 if bits else 1}f}"
+    )
     ends = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in score.outcomes.items() if n)
     return score.task, score.metric, value, interval, f"{score.n:,}", ends or "-"

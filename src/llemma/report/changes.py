@@ -38,8 +38,8 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
+        """Whether there is an interval and it leaves out zero."""
+        return self.low < self.high and (self.low > 0 or self.high < 0)
 
 
 def kind(metric: str) -> str:

@@ -211,7 +211,9 @@ def byte_size(n: float) -> str:
 
 
 def interval(score: Any) -> str:
-    """`12.1 to 18.9`, in the unit of the score's value."""
+    """`12.1 to 18.9`, in the unit of the score's value; one item tells no spread."""
+    if score.n < 2 and score.low == score.high:
+        return "no interval"
     if score.metric == "bits_per_byte":
         return f"{score.low:.3f} to {score.high:.3f}"
     return f"{100 * score.low:.1f} to {100 * score.high:.1f}"

@@ -133,7 +133,9 @@ def signed(value: float, share: bool) -> str:
 
 
 def span(change: Change, share: bool) -> str:
-    """`+1.2 to +11.7`."""
+    """`+1.2 to +11.7`; one item tells no spread."""
+    if change.low == change.high:
+        return "no interval"
     return f"{signed(change.low, share)} to {signed(change.high, share)}"
 
 
