@@ -15,7 +15,7 @@ from typing import Any
 
 from llemma.core.errors import MissingError, RecipeError, suggest
 
-KINDS = ("source", "step", "task", "judge", "backend", "tracker")
+KINDS = ("source", "step", "task", "judge", "backend")
 
 _TABLES: dict[str, dict[str, Any]] = {
     "source": {
@@ -54,7 +54,6 @@ _TABLES: dict[str, dict[str, Any]] = {
         "replay": "llemma.backends.replay:open_replay",
         "run": "llemma.backends.local:open_run",
     },
-    "tracker": {},
 }
 _entry_points_read = False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -33,7 +32,6 @@ def examine() -> list[Check]:
         _memory(),
         _disk(),
         _torch(),
-        _package("transformers", "other model architectures, parity tests", "pip install 'llemma[hf]'"),
         _program(
             "coqc", ["--version"], "Rocq's library as a source of proofs", "apt-get install coq libcoq-coquelicot"
         ),
@@ -71,12 +69,6 @@ def _torch() -> Check:
 def _cpu_flags() -> str:
     info = Path("/proc/cpuinfo")
     return info.read_text() if info.exists() else ""
-
-
-def _package(name: str, what_for: str, mend: str) -> Check:
-    if importlib.util.find_spec(name) is None:
-        return Check(name, False, f"not installed; for {what_for}", mend)
-    return Check(name, True, importlib.metadata.version(name))
 
 
 def _program(name: str, arguments: list[str], what_for: str, mend: str) -> Check:
