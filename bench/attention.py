@@ -5,11 +5,8 @@ python bench/attention.py        prints median milliseconds a step and their rat
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-
-os.environ.setdefault("GOMP_SPINCOUNT", "100000")  # as the command line sets it
 
 import torch
 import torch.nn.functional as F

@@ -87,9 +87,10 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run a command line and return its exit code: 0 done, 1 failed, 2 usage, 3 missing, 4 refused, 5 item errors,
     130 interrupted."""
-    # An idle OpenMP thread that spins for long takes the processor from one that works (shared machines), one that
-    # never spins wakes up late (40 % slower training on a quiet machine); a tenth of a millisecond is right for both.
-    os.environ.setdefault("GOMP_SPINCOUNT", "100000")
+    # OpenMP threads that spin while they wait are fastest on a quiet machine and up to fifty times slower on a shared one,
+    # where the one they wait for is not running; a thousand turns cost a quarter at best and nothing at worst
+    # (bench/threads.py).
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     verbose = any(arg in ("-v", "--verbose") for arg in args)
     try:
         code = cli.main(args, prog_name="llemma", standalone_mode=False)
