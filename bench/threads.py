@@ -36,7 +36,8 @@ def steps() -> None:
         max_position_embeddings=512,
     )
     model = Llama(config).init_weights(0)
-    optimizers = Optimizers(model, TrainConfig(mixture=[], tokens=1, context=320, batch=6, optimizer="muon"))  # type: ignore[arg-type]
+    settings = TrainConfig(mixture=[], tokens=1, context=320, batch=6, optimizer="muon")  # type: ignore[arg-type]
+    optimizers = Optimizers(model, settings)
     ids, times, started = torch.randint(0, 2048, (6, 321)), [], time.monotonic()
     while time.monotonic() - started < SECONDS:
         times.append(step(model, optimizers, ids))

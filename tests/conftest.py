@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the command line sets it; two workers share two cores
+
 TINY = Path(__file__).parent / "reproduce" / "tiny.toml"
 Start = Callable[..., "subprocess.Popen[str]"]
 

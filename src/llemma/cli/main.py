@@ -87,9 +87,8 @@ def main() -> None:
 def run(args: list[str]) -> int:
     """Run a command line and return its exit code: 0 done, 1 failed, 2 usage, 3 missing, 4 refused, 5 item errors,
     130 interrupted."""
-    # OpenMP threads that spin while they wait are fastest on a quiet machine and up to fifty times slower on a shared one,
-    # where the one they wait for is not running; a thousand turns cost a quarter at best and nothing at worst
-    # (bench/threads.py).
+    # OpenMP threads that spin while they wait are fastest on a quiet machine and up to fifty times slower on a shared
+    # one, where the thread they wait for is not running; a thousand turns are right for both (bench/threads.py).
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     verbose = any(arg in ("-v", "--verbose") for arg in args)
     try:
