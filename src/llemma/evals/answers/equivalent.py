@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from llemma.core.types import Completion, Outcome
-from llemma.evals.answers.find import Found, find
+from llemma.evals.answers.find import MAX_ANSWER, Found, find
 from llemma.evals.answers.normalise import Canonical, canonical
 
 _SHOWN = 60  # characters of an answer in a reason
@@ -30,13 +30,19 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """A way of judging, as three functions: registered by name (kind "judge") and named by tasks."""
+    """A way of judging, as functions: registered by name (kind "judge") and named by tasks.
+
+    `gold` reads the final answer out of what a data set calls its answer, which may be a whole solution.
+    `guess` says that a prediction in which no answer is found may still be the answer itself.
+    """
 
     name: str
     version: int
     find: Callable[[str], Found | None]
     canonical: Callable[[str], str]
     compare: Callable[[str, str], Comparison]
+    gold: Callable[[str], str] = str.strip
+    guess: bool = False
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -69,6 +75,16 @@ def judge(text: str, gold: str, by: Judge | None = None) -> Judgement:
     return _judge_found(by.find(text), gold, by)
 
 
+def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
+    """`judge` where `gold` may be a whole reference solution, and `text` any answer as it stands, however long."""
+    by = by or DEFAULT
+    gold = by.gold(gold)
+    found = by.find(text)
+    if found is None and by.guess and text.strip() and by.compare(text.strip(), gold).equal:
+        found = Found(text.strip()[:MAX_ANSWER], "the whole text")
+    return _judge_found(found, gold, by)
+
+
 def judge_completion(completion: Completion, gold: str, by: Judge | None = None) -> Judgement:
     """The verdict on a completion: a backend's error and a cut-off text without an answer are outcomes of their own.
 
@@ -94,5 +110,13 @@ def _form(answer: str) -> str:
     return canonical(answer).form
 
 
-DEFAULT = Judge(name="default", version=1, find=find, canonical=_form, compare=compare)
+def final(gold: str) -> str:
+    """The final answer of a gold answer that may be a whole solution: after its last `####`, or in its last box."""
+    if "####" not in gold and "\\boxed" not in gold and "\\fbox" not in gold:
+        return gold.strip()
+    found = find(gold)
+    return found.answer if found else gold.strip()
+
+
+DEFAULT = Judge("default", 2, find=find, canonical=_form, compare=compare, gold=final, guess=True)
 """The judge of the protocol `default`."""

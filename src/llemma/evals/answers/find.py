@@ -20,6 +20,9 @@ from llemma.evals.answers.normalise import canonical
 MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
 
+MAX_FORMULA = 500
+"""The same for a text without words: a matrix, a polynomial."""
+
 MAX_READ = 200_000
 """Characters at the end of a completion in which an answer is looked for; longer than any model's budget."""
 
@@ -42,6 +45,7 @@ _END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
 # $18 is money and opens no formula: a number, then the end of a sentence or a plain word
 _MONEY = re.compile(r"\$-?[0-9][0-9,]*(?:\.[0-9]+)?(?=$|[.,;!?](?:\s|$)|\s[A-Za-z]{2})")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_SILENT = re.compile(r"\\(?:begin|end) ?\{[A-Za-z*]{1,20}\}|\b(?:and|or)\b")  # words that formulas may hold
 # "the answer is correct" speaks about an answer and does not give one
 _OPINIONS = frozenset({"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown"})
 
@@ -132,8 +136,10 @@ def _box_at(text: str, start: int) -> str | None:
 
 def _bare(text: str) -> Found | None:
     answer = text.strip()
-    if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
+    words = len(_WORD.findall(_SILENT.sub("", answer))) if len(answer) <= MAX_FORMULA else MAX_FORMULA
+    if not answer or len(answer) > (MAX_FORMULA if not words else MAX_BARE) or answer[-1] in ":=+*/,(<>":
         return None
     if answer.count("{") > answer.count("}"):
         return None  # broken off
-    return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None
+    few = words <= (0 if "\n" in answer else 2)
+    return Found(answer, "bare") if few or canonical(answer).number else None
