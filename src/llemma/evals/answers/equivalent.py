@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from llemma.core.types import Completion, Outcome
-from llemma.evals.answers.find import MAX_ANSWER, Found, find
+from llemma.evals.answers.find import MAX_ANSWER, Found, boxed, find
 from llemma.evals.answers.normalise import Canonical, canonical
 
 _SHOWN = 60  # characters of an answer in a reason
@@ -57,6 +57,8 @@ def compare(answer: str, gold: str) -> Comparison:
         return Comparison(False, _difference(one, other))
     if one.unit and other.unit and one.unit != other.unit:
         return Comparison(False, f"same number, different units: {one.unit} and {other.unit}")
+    if one.name and other.name and one.name != other.name:
+        return Comparison(False, f"same value of different names: {one.name} and {other.name}")
     return Comparison(True, f"same {'number' if one.number else 'text'} {_short(one.form)}")
 
 
@@ -112,10 +114,8 @@ def _form(answer: str) -> str:
 
 def final(gold: str) -> str:
     """The final answer of a gold answer that may be a whole solution: after its last `####`, or in its last box."""
-    if "####" not in gold and "\\boxed" not in gold and "\\fbox" not in gold:
-        return gold.strip()
-    found = find(gold)
-    return found.answer if found else gold.strip()
+    _, marker, behind = gold.rpartition("####")
+    return behind.strip() if marker else boxed(gold) or gold.strip()
 
 
 DEFAULT = Judge("default", 2, find=find, canonical=_form, compare=compare, gold=final, guess=True)

@@ -113,6 +113,12 @@ def _outside_formula(before: str) -> bool:
     return closed and plain.count("{") <= plain.count("}")
 
 
+def boxed(text: str) -> str | None:
+    """What is in the last `\\boxed{}` or `\\fbox{}` of `text`, or None."""
+    found = _last_box(text)[1]
+    return found.answer if found else None
+
+
 def _last_box(text: str) -> tuple[int, Found | None]:
     for match in _last(_BOX.finditer(text)):
         inside = _box_at(text, match.end())

@@ -16,10 +16,12 @@ Conventions, each of which a reader may disagree with:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
 from llemma.evals.answers.numbers import plain, read_number
+from llemma.evals.answers.structure import structure, variable
 
 MAX_TEXT = 2_000
 """Characters of an answer that is normalised; a longer one is compared as it stands."""
@@ -34,21 +36,29 @@ _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (
 
 
 class Canonical(msgspec.Struct, frozen=True):
-    """The comparable form of an answer: `form` is all that a vote compares; `unit` may be empty."""
+    """The comparable form of an answer: `form` is all that a vote compares; `unit` and `name` (of `x = 5`) may be
+    empty."""
 
     form: str
     number: bool = False
     unit: str = ""
+    name: str = ""
 
 
 def canonical(answer: str) -> Canonical:
-    """The canonical form of an answer. Never raises; time is linear in the length of `answer`."""
-    if len(answer) > MAX_TEXT:
-        return Canonical(answer.strip())
+    """The canonical form of an answer. Never raises; time is bounded. Each distinct string is worked out once."""
+    return _canonical(answer) if len(answer) <= MAX_TEXT else Canonical(answer.strip())
+
+
+@lru_cache(maxsize=8192)
+def _canonical(answer: str) -> Canonical:
     text = plain(unwrap(answer))
     quantity = read_number(text)
     if quantity is not None:
-        return Canonical(str(quantity.value), True, quantity.unit)
+        return Canonical(str(quantity.value), True, quantity.unit, variable(text))
+    found = structure(text)
+    if found is not None:
+        return Canonical(found.form, found.number, found.unit, found.name)
     return Canonical(_text_form(text))
 
 
