@@ -17,7 +17,12 @@ from llemma.evals.answers import Judge, canonical, equivalent, judge_answer
 from llemma.evals.answers.normalise import _canonical
 from llemma.evals.answers.tasks import judge_of
 
-NAMES = ("gsm8k gsm_hard svamp asdiv aime24 amc23 math math500 college_math ocw_courses mmlu_stem sat_math").split()
+# fmt: off
+NAMES = (
+    "gsm8k", "gsm_hard", "svamp", "asdiv", "aime24", "amc23", "math", "math500", "college_math", "ocw_courses",
+    "mmlu_stem", "sat_math",
+)
+# fmt: on
 
 
 def answers(path: Path) -> Iterator[str]:

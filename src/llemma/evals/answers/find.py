@@ -35,7 +35,7 @@ _BRACES_TRIED = 10_000
 _NEXT_PROBLEM = re.compile(r"^[ \t]{0,8}(?:Problem|Question|Q):", re.MULTILINE)
 _MARKER = re.compile(
     r"\banswer(?:[ \t](?:to|of|for)[ \t][^\n.:=]{0,80}?)?[ \t]{0,4}\*{0,2}"
-    r"(?:(?:is|are|was|equals)(?![A-Za-z])|[:=])[ \t]{0,4}:?"
+    r"(?:\b(?:is|are|was|equals)(?![A-Za-z])|[:=])[ \t]{0,4}:?"
     r"|(?<!\S)####(?!\#)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -45,6 +45,8 @@ _END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
 # $18 is money and opens no formula: a number, then the end of a sentence or a plain word
 _MONEY = re.compile(r"\$-?[0-9][0-9,]*(?:\.[0-9]+)?(?=$|[.,;!?](?:\s|$)|\s[A-Za-z]{2})")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_ADJECTIVE = re.compile(r"[a-z]{3,20}")
+_CHECKED = re.compile(r"\b(?:check|verify|test)(?: (?:our|the|this|my|your))? ?$")  # "check our answer: 2 + 3 = 5"
 _SILENT = re.compile(r"\\(?:begin|end) ?\{[A-Za-z*]{1,20}\}|\b(?:and|or)\b")  # words that formulas may hold
 # "the answer is correct" speaks about an answer and does not give one
 _OPINIONS = frozenset({"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown"})
@@ -61,6 +63,8 @@ def find(text: str) -> Found | None:
     """The answer that `text` (a completion, or a bare answer) ends in, or None."""
     text = before_next_problem(text)[-MAX_READ:]
     (stated_at, stated), (boxed_at, boxed) = _stated(text), _last_box(text)
+    if boxed and stated and _ADJECTIVE.fullmatch(stated.answer):
+        stated = None  # "... = \\boxed{3}. The answer is positive, because ..."
     # a box behind "the answer is" is part of it, or more final than it
     return (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
 
@@ -78,6 +82,8 @@ def _stated(text: str) -> tuple[int, Found | None]:
     """The last explicit statement of an answer, and where it begins; -1 and None without one."""
     for match in _last(_MARKER.finditer(text)):
         answer = _after(text, match.end())
+        if _CHECKED.search(text[max(0, match.start() - 25) : match.start()]):
+            continue
         if answer and not _opinion(answer):
             return match.start(), Found(answer, "####" if match.group().endswith("#") else "answer is")
     return -1, None

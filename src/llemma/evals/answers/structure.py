@@ -161,6 +161,8 @@ def _tuple(text: str, depth: int) -> Found | None:
     """`(1, 2)`, `[1, 2)`, `\\langle 1, 2\\rangle`: ordered, and the kind of bracket counts."""
     member = _MEMBER.match(text)
     text = text[member.end() :] if member else text
+    if not text:
+        raise Unread
     left, right = text[0], text[-1]
     if text.startswith("\\langle") and text.endswith("\\rangle"):
         left, right, inside = "<", ">", text[7:-7]
@@ -230,6 +232,8 @@ def _list(text: str, depth: int) -> Found | None:
     if len(parts) > MAX_PARTS:
         raise Unread
     found = [_form(part, depth + 1) for part, _ in parts]
+    if all(len(part) == 1 and part.isupper() for part, _ in parts):
+        return Found(",".join(part for part, _ in parts))  # letters may be an order ("from least to greatest")
     names = {item.name for item in found}
     one_name = len(names) == 1 or (names == {"", found[0].name} and not any(item.name for item in found[1:]))
     forms = [_shown(item._replace(name="") if one_name else item) for item in found]
