@@ -82,13 +82,13 @@ def _convert(source: Path, out: Path, work: Callable[[Row], Graded | Voted]) -> 
 
 
 def _row(line: bytes) -> Row:
-    """A row as a dict; anything else becomes an empty one, which lacks every field."""
+    """A row as a dict; anything else becomes one without fields, whose key "" says what is wrong with it."""
     try:
         # not msgspec: completions hold lone surrogates, which Python's reader takes and ours refuses
         row = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return row if isinstance(row, dict) else {}
+    except (ValueError, RecursionError) as error:
+        return {"": f"the row is no JSON: {str(error)[:100]}"}
+    return row if isinstance(row, dict) else {"": f"the row is {_kind(row)}, not an object"}
 
 
 def _text(value: Any) -> str:
@@ -110,7 +110,7 @@ def _id(row: Row) -> Any:
 
 def _field(row: Row, name: str) -> str:
     if name not in row:
-        raise TypeError(f"the row has no '{name}'")
+        raise TypeError(row.get("", f"the row has no '{name}'"))
     try:
         return _text(row[name])
     except (TypeError, ValueError) as error:

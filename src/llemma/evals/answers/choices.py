@@ -19,14 +19,19 @@ _FONT = re.compile(
 # "(B)", "[B]", "B.", "B)", "B:", "option B", alone or before words; of a bare letter nothing may follow it on its line
 _LEADING = re.compile(
     r"(?:(?:the )?(?:correct )?(?:choice|option|answer|letter)[ ]?)?"
-    r"(?:[(\[][ ]?(?P<round>[A-Za-z])[ ]?[)\]]|(?P<dotted>[A-Za-z])(?:[):]|\.(?![A-Za-z0-9]))"
+    r"(?:[(\[]{1,2}[ ]?(?P<round>[A-Za-z])[ ]?[)\]]{1,2}|(?P<dotted>[A-Za-z])(?:[):]|\.(?![A-Za-z0-9]))"
     r"|(?P<alone>[A-Za-z])(?=[ ]*(?:$|[,;])))",
     re.IGNORECASE,
 )
 _UPPER_THEN_WORDS = re.compile(r"([B-HJ-Z])(?= [a-z])")  # "B because ..."; A and I are words
 _HEDGE = re.compile(r"[ ]?(?:,|or|and|,[ ]or|/)[ ]?[(\[]?[ ]?[A-H](?![A-Za-z])")  # "(A) or (B)" settles on nothing
+_WORDS = re.compile(r"[A-Za-z]+")
 _MARKED = re.compile(r"\([ ]?([A-H])[ ]?\)")
-_CHOSEN = re.compile(r"\b(?:choice|option|answer)[ ](?:is[ ])?\(?([A-H])\)?(?![A-Za-z0-9'])")
+_CHOSEN = re.compile(
+    r"\b(?i:choice|option|answer|ans)\b[.:]?[ ](?:(?:is|must be|should be|would be)[ ])?"
+    r"\(?(?P<named>[A-H])\)?(?![A-Za-z0-9'])"
+    r"|(?<![A-Za-z0-9(])\(?(?P<judged>[A-H])\)? is (?:the )?(?:correct|right|best)\b"
+)
 
 
 def choice(answer: str) -> str | None:
@@ -47,9 +52,13 @@ def find_choice(text: str) -> Found | None:
     letter = choice(found.answer) if found else None
     if letter is not None and found is not None:
         return Found(f"({letter})", found.rule)
+    first = text.lstrip().partition("\n")[0].strip()
+    letter = choice(first) if len(first) <= 12 and len(_WORDS.findall(first)) < 2 else None
+    if letter is not None:
+        return Found(f"({letter})", "first line")
     chosen = deque(_CHOSEN.finditer(text), maxlen=1)
     if chosen and not _HEDGE.match(text, chosen[0].end()):
-        return Found(f"({chosen[0].group(1)})", "choice")
+        return Found(f"({chosen[0][chosen[0].lastgroup or 0]})", "choice")
     marked = {match.group(1) for match in _MARKED.finditer(text)}
     letter = choice(text) if len(text) <= 500 and len(marked) <= 1 else None
     if letter is not None:

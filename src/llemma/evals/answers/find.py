@@ -30,6 +30,7 @@ MAX_ANSWER = 2_000
 """Characters kept of an answer."""
 
 _TRIED = 20  # candidates looked at from the end: a degenerate text repeats its marker, or an unclosed box, endlessly
+_LINES = 20  # a formula may go over
 _BRACES_TRIED = 10_000
 
 _NEXT_PROBLEM = re.compile(r"^[ \t]{0,8}(?:Problem|Question|Q):", re.MULTILINE)
@@ -99,8 +100,13 @@ def _opinion(answer: str) -> bool:
 
 
 def _after(text: str, start: int) -> str:
-    """What a marker introduces: the first sentence on the first line that is not blank."""
-    line = text[start : start + MAX_ANSWER].lstrip("* \t\r\n").partition("\n")[0]
+    """What a marker introduces: the first sentence on the first line that is not blank, and what ends its formula."""
+    following = text[start : start + MAX_ANSWER].lstrip("* \t\r\n")
+    line = following.partition("\n")[0]
+    for end in islice(re.finditer("\n", following.partition("\n\n")[0] + "\n"), _LINES):
+        if _outside_formula(following[: end.start()]):
+            line = following[: end.start()]
+            break
     return _first_sentence(line).strip(" \t\r*")
 
 

@@ -31,6 +31,7 @@ _WRAPPING_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathb
 _FONT = re.compile(r"\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox|operatorname) ?\{([^{}]*)\}")
 _FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ apples`
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
+_CLOCK = re.compile(r"([0-9]{1,2}:[0-9]{2}) ?([AaPp])\.? ?[Mm]\.?")
 _CHOICE = re.compile(r"\(([A-Za-z])\)")
 _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
 
@@ -103,6 +104,8 @@ def _text_form(text: str) -> str:
     text = unwrap(_FONT.sub(r" \1 ", text))
     if _WORDS.fullmatch(text):
         return " ".join(text.casefold().split())
+    if clock := _CLOCK.fullmatch(text):
+        return f"{clock.group(1)} {clock.group(2).lower()}m"
     for pattern, standard in _SYNONYMS:
         text = re.sub(pattern, standard, text)
     text = re.sub(r"\\frac ?([0-9]) ?([0-9])", r"\\frac{\1}{\2}", text)

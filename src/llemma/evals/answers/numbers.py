@@ -34,7 +34,7 @@ ROW = "\x1e"
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
 _CHARACTERS = str.maketrans(
     {"−": "-", "–": "-", "﹣": "-", "\uff0d": "-", "×": "\\times ", "⁄": "/", "∕": "/", "°": "\\degree "}
-    | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
+    | dict.fromkeys("~\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
 )
 _ASSIGNED = re.compile(r"\\?[A-Za-z]{1,6}(?:_\{?[A-Za-z0-9]\}?)? ?= ?")
 

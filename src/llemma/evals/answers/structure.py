@@ -39,6 +39,7 @@ _MATRIX = re.compile(
     r"\\begin ?\{([pbvBV]?matrix|smallmatrix|array)\} ?(?:\{[lcr| ]{1,20}\})?(.*)\\end ?\{\1\}", re.DOTALL
 )
 _NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]\}?)?|\\(?:theta|alpha|beta|lambda)")
+_NAMES = re.compile(r"\( ?[A-Za-z] ?(?:, ?[A-Za-z] ?){1,4}\)")  # of a tuple
 _FUNCTION = re.compile(r"[A-Za-z] ?\( ?[a-z](?: ?, ?[a-z])? ?\)|[A-Za-z]\^\{ ?-1 ?\} ?\( ?[a-z] ?\)")
 _MEMBER = re.compile(r"([A-Za-z]) ?\\in(?![A-Za-z]) ?")
 _RELATION = re.compile(r"\\(?:leq?|geq?|neq?|lt|gt|leqslant|geqslant)(?![A-Za-z])|[<>]=?|=")
@@ -240,7 +241,8 @@ def _list(text: str, depth: int) -> Found | None:
     if any(item.form.startswith("rel") for item in found):
         joint = next((word for _, word in parts if word in ("and", "or")), ",")
         return Found(f"{joint}:" + ";".join(sorted(forms)))
-    return Found(_all(forms), name=found[0].name if one_name else "")
+    either = "" if one_name or not any(word == "or" for _, word in parts) else "or:"  # x = 1 or y = 2
+    return Found(either + _all(forms), name=found[0].name if one_name else "")
 
 
 def _all(forms: list[str]) -> str:
@@ -282,6 +284,8 @@ def _equation(left: str, right: str, depth: int) -> Found:
         found = _named(right, depth)
         if found is not None:
             return found._replace(name=left)
+    if _NAMES.fullmatch(left) and right.startswith("("):
+        return _form(right, depth + 1)._replace(name=left.replace(" ", ""))
     if _FUNCTION.fullmatch(left):
         return Found(f"{left.replace(' ', '')}={_part(right, depth)}")
     difference = exact.add(formula.read(left), formula.read(right), -1)
