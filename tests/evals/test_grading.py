@@ -38,12 +38,27 @@ def test_every_row_gives_one_row_in_its_order(tmp_path):
         {"id": 4, "pred": None, "gold": "7"}, {"id": 5, "gold": "7"}, {"id": 6, "pred": ["7"], "gold": "7"},
         "not json", "[1]", '{"id": 9, "pred": "\\ud800 The answer is 7.", "gold": "7"}', "[" * 100_000,
         {"id": 11, "pred": 7.0, "gold": "7"},
+        '{"id": 12, "gold": "7", "pred": ' + "9" * 6000 + "}",
+        {"id": 13, "gold": "9" * 10**6, "pred": "9" * 10**6},
+        {"id": 14, "gold": "7", "pred": "The answer is 7" + "\n" * 10**6},
     ]  # fmt: skip
     found = [(row["id"], row["outcome"]) for row in graded(tmp_path, lines)]
     assert found == [
         (1, "right"), (2, "wrong"), (3, "no_answer"), (4, "no_answer"), (5, "error"), (6, "error"),
         (None, "error"), (None, "error"), (9, "right"), (None, "error"), (11, "right"),
+        (12, "no_answer"), (13, "right"), (14, "right"),
     ]  # fmt: skip
+
+
+def test_why_a_row_cannot_be_read_is_said(tmp_path):
+    lines = ["{", "[1]", {"id": 1}, {"id": 1, "gold": "7"}, {"id": 1, "gold": "7", "pred": True}]
+    assert [row["why"].partition(":")[0] for row in graded(tmp_path, lines)] == [
+        "the row is no JSON",
+        "the row is a list, not an object",
+        "the row has no 'gold'",
+        "the row has no 'pred'",
+        "'pred' is a truth value, not a text or a number",
+    ]
 
 
 def test_a_gold_answer_may_be_a_whole_solution(tmp_path):

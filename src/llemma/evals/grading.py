@@ -85,10 +85,14 @@ def _row(line: bytes) -> Row:
     """A row as a dict; anything else becomes one without fields, whose key "" says what is wrong with it."""
     try:
         # not msgspec: completions hold lone surrogates, which Python's reader takes and ours refuses
-        row = json.loads(line)
+        row = json.loads(line, parse_int=_int)
     except (ValueError, RecursionError) as error:
         return {"": f"the row is no JSON: {str(error)[:100]}"}
     return row if isinstance(row, dict) else {"": f"the row is {_kind(row)}, not an object"}
+
+
+def _int(digits: str) -> int | str:
+    return int(digits) if len(digits) < 400 else digits  # Python refuses to read thousands of digits as a number
 
 
 def _text(value: Any) -> str:

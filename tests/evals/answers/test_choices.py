@@ -13,6 +13,8 @@ from llemma.evals.answers.choices import CHOICE, find_choice
         "The correct answer is option (B) 12", "the answer is $\\textbf{(B)}$", "(A) is too small.\nThe answer is (B).",
         "We go through them. Hence the correct choice is (B)", "It grows with (B)", "B\n\nQ: next\nA: (C)",
         "The answer is: B", "The answer is **B**.", "the best answer is B, since A is not", "B) 12 cm",
+        "(B)\n\nExplanation: (A) and option C are wrong", "Choice B is the right one", "So, B is correct.", "Ans: B",
+        "[[B]]", "The answer should be B.",
     ],
 )  # fmt: skip
 def test_a_letter_is_found(text):

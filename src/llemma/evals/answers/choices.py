@@ -10,7 +10,7 @@ import re
 from collections import deque
 
 from llemma.evals.answers.equivalent import Comparison, Judge
-from llemma.evals.answers.find import MAX_READ, Found, before_next_problem, find
+from llemma.evals.answers.find import Found, find, tail
 from llemma.evals.answers.normalise import unwrap
 
 _FONT = re.compile(
@@ -47,7 +47,7 @@ def choice(answer: str) -> str | None:
 
 def find_choice(text: str) -> Found | None:
     """The last letter that is stated, boxed or chosen; else the only one that the text puts in brackets."""
-    text = before_next_problem(text)[-MAX_READ:]
+    text = tail(text)
     found = find(text)
     letter = choice(found.answer) if found else None
     if letter is not None and found is not None:

@@ -82,8 +82,10 @@ def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
     by = by or DEFAULT
     gold = by.gold(gold)
     found = by.find(text)
-    if found is None and by.guess and text.strip() and by.compare(text.strip(), gold).equal:
-        found = Found(text.strip()[:MAX_ANSWER], "the whole text")
+    if found is None and by.guess and text.strip():
+        equal, why = by.compare(text.strip(), gold)
+        if equal:
+            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text]")
     return _judge_found(found, gold, by)
 
 

@@ -62,12 +62,17 @@ class Found(msgspec.Struct, frozen=True):
 
 def find(text: str) -> Found | None:
     """The answer that `text` (a completion, or a bare answer) ends in, or None."""
-    text = before_next_problem(text)[-MAX_READ:]
+    text = tail(text)
     (stated_at, stated), (boxed_at, boxed) = _stated(text), _last_box(text)
     if boxed and stated and _ADJECTIVE.fullmatch(stated.answer):
         stated = None  # "... = \\boxed{3}. The answer is positive, because ..."
     # a box behind "the answer is" is part of it, or more final than it
     return (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
+
+
+def tail(text: str) -> str:
+    """The part of a completion that is read: its end, before a following problem."""
+    return before_next_problem(text).rstrip()[-MAX_READ:]
 
 
 def before_next_problem(text: str) -> str:

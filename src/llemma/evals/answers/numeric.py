@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from llemma.evals.answers.equivalent import DEFAULT
-from llemma.evals.answers.find import MAX_READ, Found, before_next_problem, find
+from llemma.evals.answers.find import Found, find, tail
 from llemma.evals.answers.normalise import canonical
 
 # "A: 18" or "A: $18" on a line of its own, the form of verifier-style solutions; "A: There are 15 trees" gives none
@@ -18,7 +18,7 @@ def find_number(text: str) -> Found | None:
     found = find(text)
     if found is not None:
         return found
-    lines = [match.group(1) for match in _A_LINE.finditer(before_next_problem(text)[-MAX_READ:])]
+    lines = [match.group(1) for match in _A_LINE.finditer(tail(text))]
     return Found(lines[-1].strip(), "A:") if lines and canonical(lines[-1]).number else None
 
 
