@@ -25,6 +25,8 @@ COMMANDS = {
     "generate": ("llemma.cli.models", "generate", "Continue a prompt with a model."),
     "eval": ("llemma.cli.models", "evaluate", "Ask a model the problems of tasks, judge its answers."),
     "rescore": ("llemma.cli.models", "rescore", "Judge the stored completions of an evaluation again."),
+    "grade": ("llemma.cli.answers", "grade", "Judge a file of answers against their gold answers."),
+    "vote": ("llemma.cli.answers", "vote", "Take the majority of each row's answers."),
     "report": ("llemma.cli.reports", "report", "Write the pages of one or more runs."),
     "view": ("llemma.cli.reports", "view", "Serve a report on this machine."),
     "doctor": ("llemma.cli.help", "doctor", "Say what this machine can do and how to add the rest."),

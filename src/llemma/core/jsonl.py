@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -51,13 +51,22 @@ class _Gzip(gzip.GzipFile):
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:
     """Yield the records of one file; a damaged line or stream is an error that names file and line."""
-    decoder, number = msgspec.json.Decoder(kind), 0
+    return _rows(path, msgspec.json.Decoder(kind).decode)
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines that are not blank, undecoded; a damaged stream is an error that names file and line."""
+    return _rows(path, bytes)
+
+
+def _rows(path: Path, decode: Callable[[bytes], T]) -> Iterator[T]:
+    number = 0
     try:
-        with open_lines(path) as lines:
-            for line in lines:
+        with open_lines(path) as file:
+            for line in file:
                 number += 1
                 if line.strip():
-                    yield decoder.decode(line)
+                    yield decode(line)
     except FileNotFoundError as error:
         raise MissingError(f"no such file: {path}", mend="check the path") from error
     except damage() as error:

@@ -48,6 +48,10 @@ _TABLES: dict[str, dict[str, Any]] = {
     "task": {},
     "judge": {
         "default": "llemma.evals.answers:DEFAULT",
+        "number": "llemma.evals.answers.numeric:NUMBER",
+        "choice": "llemma.evals.answers.choices:CHOICE",
+        "llemma-gsm8k": "llemma.evals.answers.llemma:GSM8K",
+        "llemma-choice": "llemma.evals.answers.llemma:CHOICE",
     },
     "backend": {
         "echo": "llemma.backends.echo:open_echo",

@@ -8,6 +8,7 @@ from llemma.evals.answers.equivalent import (
     compare,
     equivalent,
     judge,
+    judge_answer,
     judge_completion,
 )
 from llemma.evals.answers.find import Found, find
@@ -25,5 +26,6 @@ __all__ = [
     "equivalent",
     "find",
     "judge",
+    "judge_answer",
     "judge_completion",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from llemma.core.types import Completion, Outcome
-from llemma.evals.answers.find import Found, find
+from llemma.evals.answers.find import MAX_ANSWER, Found, boxed, find
 from llemma.evals.answers.normalise import Canonical, canonical
 
 _SHOWN = 60  # characters of an answer in a reason
@@ -30,13 +30,19 @@ class Judgement(NamedTuple):
 
 @dataclass(frozen=True)
 class Judge:
-    """A way of judging, as three functions: registered by name (kind "judge") and named by tasks."""
+    """A way of judging, as functions: registered by name (kind "judge") and named by tasks.
+
+    `gold` reads the final answer out of what a data set calls its answer, which may be a whole solution.
+    `guess` says that a prediction in which no answer is found may still be the answer itself.
+    """
 
     name: str
     version: int
     find: Callable[[str], Found | None]
     canonical: Callable[[str], str]
     compare: Callable[[str, str], Comparison]
+    gold: Callable[[str], str] = str.strip
+    guess: bool = False
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -51,6 +57,8 @@ def compare(answer: str, gold: str) -> Comparison:
         return Comparison(False, _difference(one, other))
     if one.unit and other.unit and one.unit != other.unit:
         return Comparison(False, f"same number, different units: {one.unit} and {other.unit}")
+    if one.name and other.name and one.name != other.name:
+        return Comparison(False, f"same value of different names: {one.name} and {other.name}")
     return Comparison(True, f"same {'number' if one.number else 'text'} {_short(one.form)}")
 
 
@@ -67,6 +75,18 @@ def judge(text: str, gold: str, by: Judge | None = None) -> Judgement:
     """The verdict on a completion's (or bare answer's) text."""
     by = by or DEFAULT
     return _judge_found(by.find(text), gold, by)
+
+
+def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
+    """`judge` where `gold` may be a whole reference solution, and `text` any answer as it stands, however long."""
+    by = by or DEFAULT
+    gold = by.gold(gold)
+    found = by.find(text)
+    if found is None and by.guess and text.strip():
+        equal, why = by.compare(text.strip(), gold)
+        if equal:
+            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text]")
+    return _judge_found(found, gold, by)
 
 
 def judge_completion(completion: Completion, gold: str, by: Judge | None = None) -> Judgement:
@@ -94,5 +114,11 @@ def _form(answer: str) -> str:
     return canonical(answer).form
 
 
-DEFAULT = Judge(name="default", version=1, find=find, canonical=_form, compare=compare)
+def final(gold: str) -> str:
+    """The final answer of a gold answer that may be a whole solution: after its last `####`, or in its last box."""
+    _, marker, behind = gold.rpartition("####")
+    return behind.strip() if marker else boxed(gold) or gold.strip()
+
+
+DEFAULT = Judge("default", 2, find=find, canonical=_form, compare=compare, gold=final, guess=True)
 """The judge of the protocol `default`."""

@@ -20,6 +20,9 @@ from llemma.evals.answers.normalise import canonical
 MAX_BARE = 80
 """Characters of a text that may be an answer by itself."""
 
+MAX_FORMULA = 500
+"""The same for a text without words: a matrix, a polynomial."""
+
 MAX_READ = 200_000
 """Characters at the end of a completion in which an answer is looked for; longer than any model's budget."""
 
@@ -27,12 +30,13 @@ MAX_ANSWER = 2_000
 """Characters kept of an answer."""
 
 _TRIED = 20  # candidates looked at from the end: a degenerate text repeats its marker, or an unclosed box, endlessly
+_LINES = 20  # a formula may go over
 _BRACES_TRIED = 10_000
 
 _NEXT_PROBLEM = re.compile(r"^[ \t]{0,8}(?:Problem|Question|Q):", re.MULTILINE)
 _MARKER = re.compile(
     r"\banswer(?:[ \t](?:to|of|for)[ \t][^\n.:=]{0,80}?)?[ \t]{0,4}\*{0,2}"
-    r"(?:(?:is|are|was|equals)(?![A-Za-z])|[:=])[ \t]{0,4}:?"
+    r"(?:\b(?:is|are|was|equals)(?![A-Za-z])|[:=])[ \t]{0,4}:?"
     r"|(?<!\S)####(?!\#)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -42,6 +46,9 @@ _END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
 # $18 is money and opens no formula: a number, then the end of a sentence or a plain word
 _MONEY = re.compile(r"\$-?[0-9][0-9,]*(?:\.[0-9]+)?(?=$|[.,;!?](?:\s|$)|\s[A-Za-z]{2})")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_ADJECTIVE = re.compile(r"[a-z]{3,20}")
+_CHECKED = re.compile(r"\b(?:check|verify|test)(?: (?:our|the|this|my|your))? ?$")  # "check our answer: 2 + 3 = 5"
+_SILENT = re.compile(r"\\(?:begin|end) ?\{[A-Za-z*]{1,20}\}|\b(?:and|or)\b")  # words that formulas may hold
 # "the answer is correct" speaks about an answer and does not give one
 _OPINIONS = frozenset({"correct", "right", "wrong", "incorrect", "reasonable", "valid", "given", "found", "unknown"})
 
@@ -55,10 +62,17 @@ class Found(msgspec.Struct, frozen=True):
 
 def find(text: str) -> Found | None:
     """The answer that `text` (a completion, or a bare answer) ends in, or None."""
-    text = before_next_problem(text)[-MAX_READ:]
+    text = tail(text)
     (stated_at, stated), (boxed_at, boxed) = _stated(text), _last_box(text)
+    if boxed and stated and _ADJECTIVE.fullmatch(stated.answer):
+        stated = None  # "... = \\boxed{3}. The answer is positive, because ..."
     # a box behind "the answer is" is part of it, or more final than it
     return (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
+
+
+def tail(text: str) -> str:
+    """The part of a completion that is read: its end, before a following problem."""
+    return before_next_problem(text).rstrip()[-MAX_READ:]
 
 
 def before_next_problem(text: str) -> str:
@@ -74,6 +88,8 @@ def _stated(text: str) -> tuple[int, Found | None]:
     """The last explicit statement of an answer, and where it begins; -1 and None without one."""
     for match in _last(_MARKER.finditer(text)):
         answer = _after(text, match.end())
+        if _CHECKED.search(text[max(0, match.start() - 25) : match.start()]):
+            continue
         if answer and not _opinion(answer):
             return match.start(), Found(answer, "####" if match.group().endswith("#") else "answer is")
     return -1, None
@@ -89,8 +105,13 @@ def _opinion(answer: str) -> bool:
 
 
 def _after(text: str, start: int) -> str:
-    """What a marker introduces: the first sentence on the first line that is not blank."""
-    line = text[start : start + MAX_ANSWER].lstrip("* \t\r\n").partition("\n")[0]
+    """What a marker introduces: the first sentence on the first line that is not blank, and what ends its formula."""
+    following = text[start : start + MAX_ANSWER].lstrip("* \t\r\n")
+    line = following.partition("\n")[0]
+    for end in islice(re.finditer("\n", following.partition("\n\n")[0] + "\n"), _LINES):
+        if _outside_formula(following[: end.start()]):
+            line = following[: end.start()]
+            break
     return _first_sentence(line).strip(" \t\r*")
 
 
@@ -107,6 +128,12 @@ def _outside_formula(before: str) -> bool:
     plain = before.replace("\\$", "")
     closed = plain.count("$") % 2 == 0 or _MONEY.sub("", plain).count("$") % 2 == 0
     return closed and plain.count("{") <= plain.count("}")
+
+
+def boxed(text: str) -> str | None:
+    """What is in the last `\\boxed{}` or `\\fbox{}` of `text`, or None."""
+    found = _last_box(text)[1]
+    return found.answer if found else None
 
 
 def _last_box(text: str) -> tuple[int, Found | None]:
@@ -132,8 +159,10 @@ def _box_at(text: str, start: int) -> str | None:
 
 def _bare(text: str) -> Found | None:
     answer = text.strip()
-    if not answer or len(answer) > MAX_BARE or "\n" in answer or answer[-1] in ":=+*/,(<>":
+    words = len(_WORD.findall(_SILENT.sub("", answer))) if len(answer) <= MAX_FORMULA else MAX_FORMULA
+    if not answer or len(answer) > (MAX_FORMULA if not words else MAX_BARE) or answer[-1] in ":=+*/,(<>":
         return None
     if answer.count("{") > answer.count("}"):
         return None  # broken off
-    return Found(answer, "bare") if len(_WORD.findall(answer)) <= 2 or canonical(answer).number else None
+    few = words <= (0 if "\n" in answer else 2)
+    return Found(answer, "bare") if few or canonical(answer).number else None

@@ -16,10 +16,12 @@ Conventions, each of which a reader may disagree with:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
 from llemma.evals.answers.numbers import plain, read_number
+from llemma.evals.answers.structure import structure, variable
 
 MAX_TEXT = 2_000
 """Characters of an answer that is normalised; a longer one is compared as it stands."""
@@ -29,26 +31,35 @@ _WRAPPING_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathb
 _FONT = re.compile(r"\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox|operatorname) ?\{([^{}]*)\}")
 _FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ apples`
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
+_CLOCK = re.compile(r"([0-9]{1,2}:[0-9]{2}) ?([AaPp])\.? ?[Mm]\.?")
 _CHOICE = re.compile(r"\(([A-Za-z])\)")
 _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
 
 
 class Canonical(msgspec.Struct, frozen=True):
-    """The comparable form of an answer: `form` is all that a vote compares; `unit` may be empty."""
+    """The comparable form of an answer: `form` is all that a vote compares; `unit` and `name` (of `x = 5`) may be
+    empty."""
 
     form: str
     number: bool = False
     unit: str = ""
+    name: str = ""
 
 
 def canonical(answer: str) -> Canonical:
-    """The canonical form of an answer. Never raises; time is linear in the length of `answer`."""
-    if len(answer) > MAX_TEXT:
-        return Canonical(answer.strip())
+    """The canonical form of an answer. Never raises; time is bounded. Each distinct string is worked out once."""
+    return _canonical(answer) if len(answer) <= MAX_TEXT else Canonical(answer.strip())
+
+
+@lru_cache(maxsize=8192)
+def _canonical(answer: str) -> Canonical:
     text = plain(unwrap(answer))
     quantity = read_number(text)
     if quantity is not None:
-        return Canonical(str(quantity.value), True, quantity.unit)
+        return Canonical(str(quantity.value), True, quantity.unit, variable(text))
+    found = structure(text)
+    if found is not None:
+        return Canonical(found.form, found.number, found.unit, found.name)
     return Canonical(_text_form(text))
 
 
@@ -93,6 +104,8 @@ def _text_form(text: str) -> str:
     text = unwrap(_FONT.sub(r" \1 ", text))
     if _WORDS.fullmatch(text):
         return " ".join(text.casefold().split())
+    if clock := _CLOCK.fullmatch(text):
+        return f"{clock.group(1)} {clock.group(2).lower()}m"
     for pattern, standard in _SYNONYMS:
         text = re.sub(pattern, standard, text)
     text = re.sub(r"\\frac ?([0-9]) ?([0-9])", r"\\frac{\1}{\2}", text)

@@ -27,10 +27,14 @@ _PLAIN = re.compile(
     r"| ?(?:\\times|\\cdot|\*) ?10 ?\^ ?"
     r"(?:(?P<p1>[0-9])(?![0-9])|\{ ?(?P<p>[+-]?[0-9]+) ?\}|\(?(?P<p2>[+-]?[0-9]+)\)?))?"
 )
+_NEW_ROW = re.compile(r"\\\\(?:\[[0-9.]{1,6}(?:em|ex|pt|mm|cm)\])?")
+ROW = "\x1e"
+"""What `plain` makes of TeX's new row, so that the spacing commands behind it are told apart from it."""
+
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
 _CHARACTERS = str.maketrans(
     {"−": "-", "–": "-", "﹣": "-", "\uff0d": "-", "×": "\\times ", "⁄": "/", "∕": "/", "°": "\\degree "}
-    | dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
+    | dict.fromkeys("~\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
 )
 _ASSIGNED = re.compile(r"\\?[A-Za-z]{1,6}(?:_\{?[A-Za-z0-9]\}?)? ?= ?")
 
@@ -104,6 +108,7 @@ class Quantity(msgspec.Struct, frozen=True):
 def plain(text: str) -> str:
     """Typography made uniform: minus signs, blanks, TeX spacing, thousands separators, fraction commands."""
     text = _THOUSANDS.sub(",", text).translate(_CHARACTERS)
+    text = _NEW_ROW.sub(ROW, text)
     text = re.sub(r"\\(?:left|right|displaystyle|quad|[,!;: ])(?![A-Za-z])|\\[,!;:]", " ", text)
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
     return re.sub(r" {2,}", " ", text).strip()
@@ -182,3 +187,13 @@ def _measure(words: str, power: str | None, *, alone: bool) -> str | None:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and word not in _MEASURES else word
+
+
+def is_unit_word(word: str) -> bool:
+    """Whether a word names a measure or continues a number (`cm`, `or`, `pi`), so that it is no product of letters."""
+    return word in _MEASURES or word in _NO_UNIT
+
+
+def unit_of(rest: str) -> str | None:
+    """The measure that the text behind a value names, empty for counted things, None when it is no unit at all."""
+    return _unit(rest)
