@@ -18,8 +18,8 @@ from llemma.train.config import ModelConfig, TrainConfig
 # Rates of a two-core machine, from the marks of finished runs (bench/rates.py prints them; docs/benchmarks.md): work a
 # second for what does not depend on matrix products, a share of the measured product rate for what does.
 READ_BYTES = 5e6
-TOKENIZE_BYTES = 5e6
-TRAIN_SHARE = 0.65
+TOKENIZE_BYTES = 3e6
+TRAIN_SHARE = 0.5
 SAMPLE_SHARE = 0.1
 SCORE_SHARE = 0.25
 PROMPT_TOKENS = 250
