@@ -32,8 +32,8 @@ def step(model: Llama, optimizers: Optimizers, ids: torch.Tensor) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def compare(context: int) -> tuple[float, float]:
-    """Median milliseconds of a step with plain and with fused attention."""
+def mini(context: int) -> tuple[Llama, Optimizers]:
+    """A model of the mini recipe's size, and its optimizers."""
     config = LlamaConfig(
         vocab_size=2048,
         hidden_size=128,
@@ -46,7 +46,12 @@ def compare(context: int) -> tuple[float, float]:
     )
     model = Llama(config).init_weights(0)
     settings = TrainConfig(mixture=[], tokens=1, context=context, batch=1, optimizer="muon")  # type: ignore[arg-type]
-    optimizers = Optimizers(model, settings)
+    return model, Optimizers(model, settings)
+
+
+def compare(context: int) -> tuple[float, float]:
+    """Median milliseconds of a step with plain and with fused attention."""
+    model, optimizers = mini(context)
     ids = torch.randint(0, 2048, (TOKENS // context, context + 1))
     times: dict[int, list[float]] = {4096: [], 0: []}
     for _ in range(ROUNDS):

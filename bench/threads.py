@@ -20,24 +20,9 @@ def steps() -> None:
     """Print the median milliseconds of a training step in this process."""
     import torch
 
-    from attention import step
-    from llemma.model.llama import Llama, LlamaConfig
-    from llemma.train.config import TrainConfig
-    from llemma.train.optim import Optimizers
+    from attention import mini, step
 
-    config = LlamaConfig(
-        vocab_size=2048,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        max_position_embeddings=512,
-    )
-    model = Llama(config).init_weights(0)
-    settings = TrainConfig(mixture=[], tokens=1, context=320, batch=6, optimizer="muon")  # type: ignore[arg-type]
-    optimizers = Optimizers(model, settings)
+    model, optimizers = mini(512)
     ids, times, started = torch.randint(0, 2048, (6, 321)), [], time.monotonic()
     while time.monotonic() - started < SECONDS:
         times.append(step(model, optimizers, ids))

@@ -113,7 +113,13 @@ def test_tokenize_train_resume_export_generate(start: Start, undisturbed: Path, 
     whole = undisturbed / "math" / "final" / "model.safetensors"
     assert (run_folder / "math" / "final" / "model.safetensors").read_bytes() == whole.read_bytes()
     code, _, errors = call(start, "train", "--resume", str(run_folder))
-    assert code == 0, errors
+    assert code == 0 and "train-base: done before" in errors and "train-math: done before" in errors
+    ids = tokens / "synthetic" / "train" / "tokens.bin"
+    before = ids.read_bytes()
+    ids.write_bytes(before[2:] + before[:2])
+    code, _, errors = call(start, "train", "--resume", str(run_folder))
+    assert code == 0 and "train-math ..." in errors, "other tokens behind the same path are other work"
+    ids.write_bytes(before)
     code, _, errors = call(start, "export", str(run_folder / "math"), "--to", str(tmp_path / "hf"))
     assert code == 0 and not (tmp_path / "hf" / "train_state").exists()
     code, _, errors = call(start, "export", str(run_folder / "math"), "--to", str(tmp_path / "hf"))

@@ -6,7 +6,6 @@ Everything here goes to standard error; results go to standard output through `e
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 import threading
 import time
@@ -190,6 +189,3 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     first = row[0].ljust(widths[0])
     return "  ".join([first, *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]).rstrip()
-
-
-logging.getLogger("llemma").addHandler(logging.NullHandler())

@@ -116,8 +116,3 @@ def file_digest(path: Path) -> str:
     """16 hex characters that name a file's content."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-
-
-def tree_digest(paths: list[Path]) -> str:
-    """16 hex characters that name files' relative order and content."""
-    return digest([(path.name, file_digest(path)) for path in paths])

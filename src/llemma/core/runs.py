@@ -28,7 +28,7 @@ from typing import Any
 
 import msgspec
 
-from llemma.core.console import Console, duration
+from llemma.core.console import Console
 from llemma.core.errors import BusyError, DataError, Interrupted, LlemmaError, RecipeError
 from llemma.core.files import digest, disk_error, read_json, sweep, write_bytes, write_json
 from llemma.core.recipe import difference, to_toml
@@ -179,17 +179,6 @@ def _end(run: Run, state: str, error: BaseException | None) -> None:
         with open(run.path / "log.txt", "a", encoding="utf-8") as log:
             log.write(f"{_now()} {''.join(traceback.format_exception(error))}\n")
         write_json(run.path / "run.json", record)
-
-
-def timed_unit(run: Run, unit: str, key: str, work: Any) -> Mark:
-    """Do `work()` (returns a dict of facts) unless its mark is there; returns the mark."""
-    mark = run.mark(unit, key)
-    if mark is not None:
-        run.console.say(f"{unit}: done before ({duration(mark.seconds)})")
-        return mark
-    started = time.monotonic()
-    facts = work()
-    return run.finish(unit, key, time.monotonic() - started, facts)
 
 
 def device() -> str:

@@ -261,8 +261,3 @@ class Llama(nn.Module):
     def forward(self, ids: Tensor, **where: Any) -> Tensor:
         """Ids (B, T) -> logits (B, T, V); keyword arguments as in `hidden`."""
         return self.lm_head(self.hidden(ids, **where))  # type: ignore[no-any-return]
-
-    def token_losses(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """Negative log-likelihood (nats, float32) of `targets` (B, T) after `ids` (B, T), shape (B, T)."""
-        logits = self(ids).float()
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)

@@ -93,19 +93,15 @@ def save(model: Llama, folder: Path, *, tokenizer: Path, bos: int, eos: int) -> 
             shutil.copyfile(tokenizer / name, folder / name)
 
 
-def load(folder: Path, *, rope_theta: float | None = None, context: int | None = None) -> Llama:
+def load(folder: Path, *, rope_theta: float | None = None) -> Llama:
     """The network of a checkpoint folder, float32, one tensor in memory at a time beside the model.
 
-    `rope_theta` and `context` replace the config's RoPE base and number of positions (Llemma 7B contracts Code Llama's
-    base from 1e6 to 1e4). Raises `DataError` for missing, foreign or damaged tensors.
+    `rope_theta` replaces the config's RoPE base (Llemma 7B contracts Code Llama's from 1e6 to 1e4). Raises `DataError`
+    for missing, foreign or damaged tensors.
     """
     config = read_config(folder)
-    changes: dict[str, Any] = {}
     if rope_theta is not None:
-        changes["rope_theta"] = rope_theta
-    if context is not None:
-        changes["max_position_embeddings"] = context
-    config = msgspec.structs.replace(config, **changes)
+        config = msgspec.structs.replace(config, rope_theta=rope_theta)
     with torch.device("meta"):
         model = Llama(config)
     state = _read_tensors(folder)

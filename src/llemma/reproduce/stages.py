@@ -23,6 +23,7 @@ from llemma.core.runs import Run, open_run
 from llemma.core.types import Document, Problem
 from llemma.corpus import layout
 from llemma.reproduce.schema import LlemmaRecipe, need
+from llemma.train.config import ModelConfig, TrainConfig
 
 VERSION = 1
 TASK = "word_problems"
@@ -51,19 +52,46 @@ def reproduce(recipe: Recipe[LlemmaRecipe], out: Path, console: Console, *, fres
         return report.build([out], out / "report")
 
 
-def perform(run: Run, stage: Stage) -> None:
-    """Do a stage unless its mark and its outputs say that it is done."""
+def perform(run: Run, stage: Stage) -> dict[str, Any]:
+    """Do a stage unless its mark and its outputs say that it is done; returns the facts it found out."""
     mark = run.mark(stage.name, stage.key)
     if mark is not None:
         if mark.facts.get("outputs") == content(run.path, stage.outputs):
             run.console.say(f"{stage.name}: done before ({duration(mark.seconds)})")
-            return
+            return mark.facts
         run.console.warn(f"{stage.name}: its files were changed or removed since; doing it again")
     run.console.say(f"{stage.name} ...")
     started = time.monotonic()
     facts = stage.work() or {}
     facts["outputs"] = content(run.path, stage.outputs)
-    run.finish(stage.name, stage.key, time.monotonic() - started, facts)
+    return run.finish(stage.name, stage.key, time.monotonic() - started, facts).facts
+
+
+def training_stage(
+    root: Path,
+    name: str,
+    config: TrainConfig,
+    *,
+    tokens: Path,
+    tokenizer: Path,
+    before: Path | None,
+    shape: ModelConfig | None,
+    console: Console,
+) -> Stage:
+    """The training phase `name` of the run folder `root`: from `config.init`, else from `before` (the phase before it),
+    else from random weights of `shape`."""
+    init = Path(config.init) if config.init else before
+    start = digest(shape) if init is None else content(init, ["."])
+
+    def work() -> dict[str, Any]:
+        from llemma.reproduce.phases import train_phase
+
+        return train_phase(
+            root / name, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=console
+        )
+
+    key = digest(VERSION, config, start, content(tokenizer, ["."]), content(tokens, ["."]))
+    return Stage(f"train-{name}", key, [f"{name}/final"], work)
 
 
 def content(root: Path, outputs: list[str]) -> str:
@@ -187,26 +215,16 @@ class Pipeline:
     def training(self, index: int) -> Stage:
         """One training phase."""
         name = self.phases[index]
-        config = self.recipe.train[name]
-        before = Path(config.init) if config.init else self.path / self.phases[index - 1] / "final" if index else None
-        start = digest(self.recipe.model) if before is None else content(before, ["."])
-        stores = sorted(f"tokens/{subset}" for subset in layout.subsets(self.path / "corpus"))
-        key = digest(VERSION, config, start, content(self.path, ["tokenizer", *stores]))
-
-        def work() -> dict[str, Any]:
-            from llemma.reproduce.phases import train_phase
-
-            return train_phase(
-                self.path / name,
-                config,
-                tokens=self.path / "tokens",
-                tokenizer=self.path / "tokenizer",
-                init=before,
-                shape=self.recipe.model,
-                console=self.console,
-            )
-
-        return Stage(f"train-{name}", key, [f"{name}/final"], work)
+        return training_stage(
+            self.path,
+            name,
+            self.recipe.train[name],
+            tokens=self.path / "tokens",
+            tokenizer=self.path / "tokenizer",
+            before=self.path / self.phases[index - 1] / "final" if index else None,
+            shape=self.recipe.model,
+            console=self.console,
+        )
 
     def evaluation(self, phase: str) -> Stage:
         """Ask a phase's model the held-out problems, and measure bits per byte on every source's validation part."""

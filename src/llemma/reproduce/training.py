@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 from llemma.core.console import Console, count, table
 from llemma.core.errors import RecipeError, UsageError
-from llemma.core.files import digest, read_json, replacing
+from llemma.core.files import read_json, replacing
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
-from llemma.reproduce.phases import stores, train_phase
+from llemma.reproduce.phases import stores
 from llemma.reproduce.schema import LlemmaRecipe, need
+from llemma.reproduce.stages import perform, training_stage
 from llemma.tokens.store import StoreInfo, write_store
-from llemma.tokens.tokenizer import load
+from llemma.tokens.tokenizer import copy, load
 from llemma.train import plan as costs
 from llemma.train.plan import Shape, TrainPlan
 
 
 def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) -> dict[str, StoreInfo]:
-    """Write a token store for every split of every subset of `corpus`; finished stores of the same tokenizer stay."""
+    """Write a token store for every split of every subset of `corpus`, and a copy of the tokenizer."""
     found, infos = load(tokenizer), {}
     for subset in layout.subsets(corpus):
         for split in ("train", "validation", "test"):
@@ -31,10 +31,7 @@ def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) 
                 with console.progress(f"tokens {name}", unit="documents") as bar:
                     texts = (document.text for document in layout.read_split(corpus, subset, split))
                     infos[name] = write_store(bar.counted(texts), found, out / name)
-    with replacing(out / "tokenizer") as folder:
-        folder.mkdir()
-        for file in found.path.parent.glob("*token*.json"):
-            shutil.copyfile(file, folder / file.name)
+    copy(found, out / "tokenizer")
     return infos
 
 
@@ -49,25 +46,21 @@ def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str
     tokens = Path(data.tokens)
     tokenizer = Path(data.tokenizer) if data.tokenizer else tokens / "tokenizer"
     stores(tokens, "train")
-    facts, before = {}, None
+    facts: dict[str, dict[str, Any]] = {}
+    before = None
     with open_run(out, "train", recipe.value, console) as run:
         for name, phase in recipe.value.train.items():
-            init = Path(phase.init) if phase.init else before
-            key = digest(phase, recipe.value.model, data)
-            mark = run.mark(f"train-{name}", key)
-            if mark is None:
-                started = time.monotonic()
-                found = train_phase(
-                    out / name,
-                    phase,
-                    tokens=tokens,
-                    tokenizer=tokenizer,
-                    init=init,
-                    shape=recipe.value.model,
-                    console=console,
-                )
-                mark = run.finish(f"train-{name}", key, time.monotonic() - started, found)
-            facts[name], before = mark.facts, out / name / "final"
+            stage = training_stage(
+                out,
+                name,
+                phase,
+                tokens=tokens,
+                tokenizer=tokenizer,
+                before=before,
+                shape=recipe.value.model,
+                console=console,
+            )
+            facts[name], before = perform(run, stage), out / name / "final"
     return facts
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from llemma.core.recipe import Count
-from llemma.core.types import Part
 
 
 class TokenizerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,10 +18,3 @@ class TokenizerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Subsets of the corpus that a new tokenizer is trained on; empty means all."""
     train_bytes: Count = Count(50_000_000)
     """At most this much text is read for training."""
-
-
-class PhaseMixture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The data of one training phase."""
-
-    parts: list[Part]
-    """Subsets with their weights (any scale) and their cap on epochs; what a cap leaves over goes to the others."""

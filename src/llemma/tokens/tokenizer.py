@@ -116,12 +116,16 @@ def make(config: TokenizerConfig, texts: Iterable[str], to: Path, bar: Progress)
     if not config.path:
         train_bpe(bar.counted(capped(texts, config.train_bytes)), config.vocab_size, to)
         return
-    source = load(Path(config.path)).path
+    copy(load(Path(config.path)), to)
+
+
+def copy(tokenizer: Tokenizer, to: Path) -> None:
+    """Copy a tokenizer's files to the folder `to`."""
     with replacing(to) as folder:
         folder.mkdir()
         for name in TOKENIZER_FILES:
-            if (source.parent / name).is_file():
-                shutil.copyfile(source.parent / name, folder / name)
+            if (tokenizer.path.parent / name).is_file():
+                shutil.copyfile(tokenizer.path.parent / name, folder / name)
 
 
 def capped(texts: Iterable[str], limit: int) -> Iterator[str]:

@@ -28,7 +28,7 @@ from llemma.train import checkpoint
 from llemma.train.checkpoint import TrainState
 from llemma.train.config import ModelConfig, TrainConfig
 from llemma.train.optim import Optimizers, schedule
-from llemma.train.plan import Shape, plan
+from llemma.train.plan import plan, shape_of
 
 VERSION = 1
 MAX_SKIPPED = 20
@@ -61,7 +61,7 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device)
         available = {name: store.info.tokens for name, store in train.items()}
-        self.plan = plan(config, _shape(self.model.config))
+        self.plan = plan(config, shape_of(self.model.config, self.model.config.vocab_size))
         mixture = shares(Mixture(config.mixture, config.seed), available, self.plan.tokens)
         self.plan = msgspec.structs.replace(self.plan, mixture=mixture)
         self.order = Order(dict(train), mixture, config.context, config.seed)
@@ -199,10 +199,6 @@ def _model(config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: 
     assert shape is not None, "a training phase needs a checkpoint or a shape"
     table = msgspec.to_builtins(shape)
     return Llama(LlamaConfig(vocab_size=tokenizer.vocab_size, **table)).init_weights(config.seed)
-
-
-def _shape(config: LlamaConfig) -> Shape:
-    return Shape(**{name: getattr(config, name) for name in Shape.__struct_fields__})
 
 
 class _Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from llemma.tokens.mixture import Share
-from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.config import TrainConfig
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -31,8 +31,8 @@ class TrainPlan(msgspec.Struct, frozen=True):
     mixture: list[Share] = []
 
 
-def shape_of(model: ModelConfig, vocab_size: int) -> Shape:
-    """The sizes of a model that `[model]` describes, with its vocabulary."""
+def shape_of(model: object, vocab_size: int) -> Shape:
+    """The sizes of a model that `[model]` or a network's own config describes, with its vocabulary."""
     names = [name for name in Shape.__struct_fields__ if name != "vocab_size"]
     return Shape(vocab_size=vocab_size, **{name: getattr(model, name) for name in names})
 
