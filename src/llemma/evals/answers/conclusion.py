@@ -14,12 +14,14 @@ _NUMBER = r"[+-]?(?:[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)(?:/[0-9]+)?"
 _FORMULA = re.compile(r"\$\$[^$]{1,300}\$\$|\$(?:[^$\\]|\\.){1,300}\$|\\\([^$]{1,300}?\\\)|\\\[[^$]{1,300}?\\\]")
 _PLAIN_NUMBER = re.compile(rf"(?<![\w.,^_/\\{{])(?:[$€£] ?)?{_NUMBER}(?: ?\\?%| ?[€°])?(?![\w^/{{])")
 _CONCLUDES = re.compile(
-    r"(?:therefore|thus|hence|so|consequently|finally|in conclusion|in total|we (?:find|get|have|obtain|conclude|see))\b",
+    r"(?:therefore|thus|hence|so|finally|in conclusion|in total|we (?:find|get|have|obtain|conclude|see))\b",
     re.IGNORECASE,
 )
 _VERB = re.compile(r"(?:\b(?:is|are|was|were|be|becomes?|equals?)|(?<=[a-z])'s|:|=)(?= |\$|\n)")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)")
-_CLOSING = re.compile(r"\s{0,9}(?:<\|[^|>]{0,40}\|>\S{0,20}|</?s>|I hope (?:it|this|my solution) is correct\.?)\s{0,9}$")
+_CLOSING = re.compile(
+    r"\s{0,9}(?:<\|[^|>]{0,40}\|>\S{0,20}|</?s>|I hope (?:it|this|my solution) is correct\.?)\s{0,9}$"
+)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _JOINING = re.compile(r"\b(?:and|or)\b")
 _BLANK = "\x00"

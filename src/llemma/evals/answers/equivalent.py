@@ -63,7 +63,7 @@ def compare(answer: str, gold: str) -> Comparison:
 
 
 def compare_forms(one: Canonical, other: Canonical, close: Callable[[Canonical, Canonical], bool]) -> Comparison:
-    """Whether two canonical answers are the same; `close` says of two forms that differ whether one rounds the other."""
+    """Whether two canonical answers are the same; `close` says whether the first of two forms rounds the second."""
     same = one.form == other.form and one.number == other.number
     if not same and not close(one, other) and not close(other, one):
         return Comparison(False, _difference(one, other))
@@ -171,7 +171,7 @@ def _form(answer: str) -> str:
 
 
 def final(gold: str) -> str:
-    """The final answer of a gold answer that may be a whole solution: after its last `####`, in its last box, stated."""
+    """The final answer of a gold answer that may be a whole solution: behind `####`, in its last box, or stated."""
     _, marker, behind = gold.rpartition("####")
     if marker:
         return behind.strip()

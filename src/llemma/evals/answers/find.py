@@ -1,9 +1,9 @@
 """Where the answer is in a completion, or that there is none.
 
 The last explicit statement or box wins ("Final Answer: …", "The answer is …", `#### n`, `\\boxed{}`), because an answer
-may be recited inside the reasoning before the final one; boxes joined by "and" or a comma are one answer. Then the whole
-text, when it is short enough to be an answer and nothing else; then what its last sentence concludes (`conclusion`). A
-text that runs on into a next problem is cut there first. All patterns are bounded: completions are untrusted and can be
+may be recited inside the reasoning before the final one; boxes joined by "and" or a comma are one answer. Then the
+whole text, when it is short enough to be an answer and nothing else; then what its last sentence concludes. A text
+that runs on into a next problem is cut there first. All patterns are bounded: completions are untrusted and can be
 megabytes of anything.
 """
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from llemma.evals.answers import functions, values
 from llemma.evals.answers.functions import FUNCTIONS, TRIGONOMETRIC
 from llemma.evals.answers.numbers import is_unit_word
-from llemma.evals.answers.values import Unread, Value
+from llemma.evals.answers.values import Undefined, Unread, Value
 
 MAX_DEPTH, MAX_TOKENS = 25, 400
 
@@ -76,7 +76,17 @@ def read(text: str) -> Value:
     """The value of the formula that all of `text` (made `plain` and `standard`) is; `Unread` where it is none."""
     if _wordy(text):
         raise Unread
-    reader = _Reader(_tokens(text))
+    tokens = _tokens(text)
+    # an i, but not as an index, makes the formula one of complex numbers
+    complex_too = any(token == "i" and (not at or tokens[at - 1] not in ("_", "{")) for at, token in enumerate(tokens))
+    try:
+        return _read(tokens, complex_too=complex_too)
+    except Undefined:
+        return _read(tokens, complex_too=True)
+
+
+def _read(tokens: list[str], *, complex_too: bool) -> Value:
+    reader = _Reader(tokens, complex_too=complex_too)
     value = reader.whole(0)
     if reader.next() is not None:
         raise Unread
@@ -107,11 +117,8 @@ def _tokens(text: str) -> list[str]:
 class _Reader:
     """Recursive descent over tokens, bounded in depth and work."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.at, self.bars = tokens, 0, 0
-        self.complex = any(
-            token == "i" and (not at or tokens[at - 1] not in ("_", "{")) for at, token in enumerate(tokens)
-        )
+    def __init__(self, tokens: list[str], *, complex_too: bool) -> None:
+        self.tokens, self.at, self.bars, self.complex = tokens[:], 0, 0, complex_too
 
     def next(self) -> str | None:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
@@ -346,7 +353,7 @@ class _Reader:
             exponent = self.argument(depth, whole=True)
             if exponent.exact == -1:
                 name, exponent = functions.inverse(name), None
-            elif exponent.exact is None or not 0 < exponent.exact <= 20:
+            elif exponent.exact is None or not 0 < exponent.exact <= 64:
                 raise Unread
         if self.next() in ("(", "{"):
             argument = self.degrees(self.base(depth), name)

@@ -51,8 +51,8 @@ FUNCTIONS = frozenset(_NUMERIC) | {"log", "lg"}
 def call(name: str, argument: Value, base: Value | None = None, *, complex_too: bool = False) -> Value:
     """The function `name` of `argument`; `base` for a logarithm.
 
-    `\\ln` is natural and `\\lg` decimal. `\\log` without a base is a logarithm to a base of which nothing is assumed, because
-    some mean 10 and others e: `\\log 8` is `3\\log 2`, and `\\log 100` is not 2.
+    `\\ln` is natural and `\\lg` decimal. `\\log` without a base is a logarithm to a base of which nothing is assumed,
+    because some mean 10 and others e: `\\log 8` is `3\\log 2`, and `\\log 100` is not 2.
     """
     if name in ("log", "lg"):
         if base is None:
@@ -129,4 +129,3 @@ def _whole(value: Value) -> int:
     if value.exact is None or value.exact.denominator != 1 or not 0 <= value.exact < 2**40:
         raise Unread
     return int(value.exact)
-

@@ -27,10 +27,11 @@ _PLAIN = re.compile(
     r"| ?(?:\\times|\\cdot|\*) ?10 ?\^ ?"
     r"(?:(?P<p1>[0-9])(?![0-9])|\{ ?(?P<p>[+-]?[0-9]+) ?\}|\(?(?P<p2>[+-]?[0-9]+)\)?))?"
 )
+_REPEATING = re.compile(rf"{_SIGN}(?P<a>[0-9]*)\.(?P<b>[0-9]*) ?\\(?:overline|bar|dot) ?\{{? ?(?P<c>[0-9]+) ?\}}?")
 _NEW_ROW = re.compile(r"\\\\(?:\[[0-9.]{1,6}(?:em|ex|pt|mm|cm)\])?")
 # a backslash too many before a command, out of text that was quoted twice; in a matrix three would stand there
 _DOUBLED = re.compile(
-    r"(?<!\\)\\\\(?=(?:d?frac|sqrt|left|right|text|boxed|pi|le|ge|leq|geq|lt|gt|in|cup|infty|cdot|times|circ|pm|begin|end)"
+    r"(?<!\\)\\\\(?=(?:d?frac|sqrt|left|right|text|boxed|pi|leq?|geq?|lt|gt|in|cup|infty|cdot|times|circ|pm|begin|end)"
     r"(?![A-Za-z]))"
 )
 ROW = "\x1e"
@@ -51,7 +52,8 @@ _MONEY_BEFORE = re.compile(r"([+-]? ?)(US\$|USD|\\\$|\$|€|£) ?(?=[+-]?[.0-9])
 _SIGNS = {"%": "percent", "$": "dollar", "€": "euro", "£": "pound sterling", "¢": "cent"}
 _DEGREES = re.compile(r" ?(?:\^ ?\{? ?\\(?:circ|degree) ?\}?|\\degree|\\circ) ?([CF]?)")
 _FONT_WORDS = re.compile(
-    r" ?\\(?:text|mathrm|textrm|textbf|textit|textnormal|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}(?: ?\^ ?\{? ?([23]) ?\}?)?"
+    r" ?\\(?:text|mathrm|textrm|textbf|textit|textnormal|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}"
+    r"(?: ?\^ ?\{? ?([23]) ?\}?)?"
 )
 _ASIDE = re.compile(r" ?\(([A-Za-z][A-Za-z ./-]{0,60})\)")
 _WORDS = re.compile(r"( ?)([A-Za-z]{2,}(?:[ /-][A-Za-z]+){0,6})(?: ?\^ ?\{? ?([23]) ?\}?)?")
@@ -115,7 +117,7 @@ class Quantity(msgspec.Struct, frozen=True):
 
 def plain(text: str) -> str:
     """Typography made uniform: minus signs, blanks, TeX spacing, thousands separators, fraction commands."""
-    text = _SQUARE_METRE.sub(r" \\text{\1}\2", text)
+    text = _SQUARE_METRE.sub(r" \\text{\1}\2", text.replace("\\text{,}", ","))
     text = _THOUSANDS.sub(",", text).translate(_CHARACTERS)
     text = _DOUBLED.sub(lambda _: "\\", text)
     text = _NEW_ROW.sub(ROW, text)
@@ -132,6 +134,8 @@ def read_number(text: str) -> Quantity | None:
     money = _MONEY_BEFORE.match(text)
     if money is not None:
         text = money.group(1) + text[money.end() :]
+    if repeating := _REPEATING.fullmatch(text):
+        return Quantity(_repeating(**repeating.groupdict())) if len(text) < MAX_DIGITS else None
     for pattern in (_FRAC, _RATIO, _PLAIN):
         match = pattern.match(text)
         if match is not None:
@@ -140,6 +144,12 @@ def read_number(text: str) -> Quantity | None:
                 return None
             return Quantity(value, _MONEY[money.group(2)] if money else unit)
     return None
+
+
+def _repeating(sign: str, a: str, b: str, c: str) -> Fraction:
+    """a.bccc..."""
+    value = Fraction(int((a + b) or "0"), 10 ** len(b)) + Fraction(int(c), (10 ** len(c) - 1) * 10 ** len(b))
+    return -value if sign == "-" else value
 
 
 def _value(match: re.Match[str]) -> Fraction | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from llemma.evals.answers import formula, values
 from llemma.evals.answers.forms import INFINITY, Found, shown, union, without_unit
@@ -26,6 +27,10 @@ _LABEL = re.compile(
     r"|\\text ?\{[A-Za-z ]{1,40}\}"
 )
 _RELATION = re.compile(r"\\(?:leq?|geq?|neq?|lt|gt|leqslant|geqslant|approx)(?![A-Za-z])|!=|[<>]=?|=")
+_CONGRUENCE = re.compile(
+    r"(?:([^=<>]{1,60})\\equiv ?)?([^=<>()]{1,60}?) ?"
+    r"(?:\\pmod ?\{? ?|\( ?(?:\\(?:text|mathrm) ?\{ ?mod ?\}|\\?b?mod) ?|\\bmod ?\{? ?)([0-9]{1,9}) ?[})]?"
+)
 # fmt: off
 _KINDS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=", "!=": "!=",
@@ -43,7 +48,9 @@ def variable(text: str) -> str:
 
 
 def relation(text: str, read: Reader) -> Found | None:
-    """The form of an equation, an inequality or a chain of them; None for anything else."""
+    """The form of an equation, a congruence, an inequality or a chain of them; None for anything else."""
+    if congruence := _CONGRUENCE.fullmatch(text):
+        return _congruence(congruence, read)
     signs = [sign for sign in _RELATION.finditer(text) if _outside_braces(text[: sign.start()])]
     if not signs:
         return None
@@ -66,6 +73,18 @@ def relation(text: str, read: Reader) -> Found | None:
     return _between(sides, kinds)
 
 
+def _congruence(match: re.Match[str], read: Reader) -> Found:
+    """`x \\equiv 10 \\pmod 7` is 3 modulo 7, of x."""
+    left, right, modulus = match.groups()
+    found = read(right)
+    if not found.number or int(modulus) == 0:
+        raise Unread
+    name = (left or "").strip()
+    if name and not NAME.fullmatch(name):
+        name = f"~{key(_value(name))}"
+    return Found(f"{Fraction(found.form) % int(modulus)} mod {int(modulus)}", name=name)
+
+
 def _outside_braces(before: str) -> bool:
     return before.count("{") == before.count("}")  # not the k = 0 of \\sum_{k=0}
 
@@ -80,6 +99,8 @@ def _chain(sides: list[str], read: Reader) -> Found:
 
 def _equation(left: str, right: str, read: Reader) -> Found:
     """`x = 5` is 5 with the name x; a label (`f(3)`, `AB`) is such a name; the rest is left - right = 0."""
+    if _LABEL.fullmatch(right) and not _LABEL.fullmatch(left) and not NAME.fullmatch(left):
+        left, right = right, left
     if NAME.fullmatch(left):
         found = _named(right, read)
         if found is not None:
@@ -196,9 +217,10 @@ def numbered(names: set[str]) -> bool:
     found = [_NUMBERED.fullmatch(name) for name in names]
     letters = {match.group(1) for match in found if match}
     digits = sorted(int(match.group(2)) for match in found if match)
-    return all(found) and letters <= {"x", "z", "t", "r"} and len(letters) == 1 and digits == [*range(1, len(digits) + 1)]
+    return (
+        all(found) and letters <= {"x", "z", "t", "r"} and len(letters) == 1 and digits == [*range(1, len(digits) + 1)]
+    )
 
 
 def _infinite(text: str) -> bool:
     return INFINITY.fullmatch(text) is not None
-

@@ -36,9 +36,7 @@ _UNICODE = str.maketrans(
     | {sub: f"_{digit}" for digit, sub in enumerate("₀₁₂₃₄₅₆₇₈₉")}
 )
 _ROOT_SIGN = re.compile(r"√ ?(?:([0-9]+|[A-Za-z](?![A-Za-z]))|(?=[({]))")
-_JOINING = re.compile(
-    r"\\(?:text|mbox|textrm|mathrm|textbf) ?\{ ?(and|or) ?\}|(?<=[)\]0-9}])(and|or)(?=[(\[0-9\\-])"
-)
+_JOINING = re.compile(r"\\(?:text|mbox|textrm|mathrm|textbf) ?\{ ?(and|or) ?\}|(?<=[)\]0-9}])(and|or)(?=[(\[0-9\\-])")
 _SEPARATOR = re.compile(r" ?([,;]) ?(?:(and|or)\b ?)?| (and|or)(?![A-Za-z]) ?")
 _BETWEEN = re.compile(r"[ ,;]*(?:and|or)?[ ,;]*")  # two formulas
 _RATIO = re.compile(r"[0-9.]+(?: ?: ?[0-9.]+)+")
@@ -48,6 +46,7 @@ _MATRIX = re.compile(
 )
 _BRACKETED = re.compile(r"([(\[]) ?(\\begin ?\{array\}.*\\end ?\{array\}) ?[)\]]", re.DOTALL)
 _MEMBER = re.compile(r"(\\?[A-Za-z](?:_\{?[A-Za-z0-9]\}?)?) ?\\in(?![A-Za-z]) ?")
+_CONDITION = re.compile(r" ?[A-Za-z](?: ?\\in ?\\(?:mathbb ?\{ ?R ?\}|R))? ?(?:\||\\mid(?![A-Za-z])|:) ?(?=[^|:]*$)")
 _FIXED = {"\\emptyset": "{}", "\\varnothing": "{}", "\\mathbb{R}": "(-oo,oo)", "\\R": "(-oo,oo)"}
 _WORDS_FIXED = {"all real numbers": "(-oo,oo)", "all reals": "(-oo,oo)", "the empty set": "{}"}
 
@@ -137,6 +136,8 @@ def _set(text: str, depth: int) -> Found | None:
             return None
         text = f"\\{text[:-1]}\\}}"
     inside = text[2:-2]
+    if condition := _CONDITION.match(inside):  # {x | x > 5} is the interval
+        return relations.relation(inside[condition.end() :].strip(), lambda side: form(side, depth + 1))
     if "\\{" in inside or "|" in inside or "\\mid" in inside or ":" in inside:
         raise Unread
     name = member.group(1) if member else ""
@@ -266,14 +267,14 @@ def _listed(found: list[Found], joints: set[str]) -> Found:
     if len(set(names)) == len(names) and all(names) and "or" not in joints and not relations.numbered(set(names)):
         # x = 1, y = 2 is the point (1, 2) of (x, y)
         ordered = sorted(found, key=lambda item: item.name)
-        forms = ",".join(shown(item._replace(name="")) for item in ordered)
-        return Found(f"({forms})", name=f"({','.join(item.name for item in ordered)})")
-    one_name = len(set(names)) == 1 or (names[0] and not any(names[1:])) or relations.numbered(set(names))
-    forms = [shown(item._replace(name="") if one_name else item) for item in found]
-    if all(form.startswith("(") for form in forms):
-        forms = list(set(forms))  # a point that is named twice is one solution
+        point = ",".join(shown(item._replace(name="")) for item in ordered)
+        return Found(f"({point})", name=f"({','.join(item.name for item in ordered)})")
+    one_name = len(set(names) - {""}) <= 1 or relations.numbered(set(names))  # x = 2, 1
+    items = [shown(item._replace(name="") if one_name else item) for item in found]
+    if all(item.startswith("(") for item in items):
+        items = list(set(items))  # a point that is named twice is one solution
     either = "" if one_name or "or" not in joints else "or:"  # x = 1 or y = 2
-    return Found(either + all_of(forms), name=found[0].name if one_name else "")
+    return Found(either + all_of(items), name=max(names) if one_name else "")
 
 
 def _relation(text: str, depth: int) -> Found | None:

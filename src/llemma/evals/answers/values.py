@@ -2,8 +2,8 @@
 
 Two formulas are taken as the same when they agree at every point. A formula without variables has one value; a formula
 in x, y, ... has its values at `POINTS` fixed pseudo-random points, of both signs and on both sides of 1, where what is
-not real (the root of a negative number) counts as undefined. For rational functions this is the test of Schwartz and
-Zippel; for the rest it is the same idea without the theorem: 400 equal bits are no accident.
+not real (the root of a negative number) counts as undefined, unless it is at all of them. For rational functions this
+is the test of Schwartz and Zippel; for the rest it is the same idea without the theorem: 400 equal bits are no chance.
 
 Nothing can hang or lie by rounding: rational arithmetic is exact up to `MAX_BITS`, everything else is worked out with
 1,400 bits and must stay within 2^±320, so that a sum that cancels is told apart from zero. What would leave these
@@ -32,6 +32,10 @@ Number = Any
 
 class Unread(Exception):
     """The text is no formula that is read, or its value is out of bounds; not an error."""
+
+
+class Undefined(Unread):
+    """A formula is not real at any of the points."""
 
 
 class Value(NamedTuple):
@@ -200,7 +204,7 @@ def apply(function: Callable[..., Number], *arguments: Value, complex_too: bool 
     columns = zip(*(numbers(argument, count) for argument in arguments), strict=True)
     at = tuple(_applied(function, column, real=bool(names) and not complex_too) for column in columns)
     if all(one is None for one in at):
-        raise Unread
+        raise Undefined
     return Value(None, at, names)
 
 
