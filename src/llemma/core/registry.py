@@ -50,6 +50,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "default": "llemma.evals.answers:DEFAULT",
         "number": "llemma.evals.answers.numeric:NUMBER",
         "choice": "llemma.evals.answers.choices:CHOICE",
+        "measured": "llemma.evals.answers.measured:MEASURED",
         "llemma-gsm8k": "llemma.evals.answers.llemma:GSM8K",
         "llemma-choice": "llemma.evals.answers.llemma:CHOICE",
     },

@@ -12,7 +12,7 @@ CONCLUDED = [
     ("So $x > 2$ holds.\n\nTherefore $x \\geq 5$ is the solution.", "$x \\geq 5$"),
     ("The pair that solves the system is $(7, 6)$.", "$(7, 6)$"),
     ("a. b. The chance that she wins is 2/3.", "2/3"),
-    ("The matrix is $ \\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix} $.", "$ \\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix} $"),
+    ("The matrix is $\\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix}$.", "$\\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix}$"),
     ("It costs 3 a piece. In total she pays $45.", "$45"),
     ("Hence the error grows by 100%.", "100%"),
     ("The volume is 120. I hope it is correct. <|im_end|>", "120"),
@@ -68,7 +68,8 @@ def test_boxes_that_are_joined_are_one_answer():
 
 @pytest.mark.parametrize(
     "text",
-    ["therefore " * 100_000, "$" * 100_000, "is " * 50_000 + "5", "= " * 100_000, "\\boxed{1} and " * 20_000, "x." * 90_000],
+    ["therefore " * 100_000, "$" * 100_000,
+     "is " * 50_000 + "5", "= " * 100_000, "\\boxed{1} and " * 20_000, "x." * 90_000],
     ids=lambda text: text[:10],
 )  # fmt: skip
 def test_endless_texts_are_read_at_once(text):

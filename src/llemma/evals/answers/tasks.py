@@ -7,7 +7,8 @@ from llemma.core.errors import MissingError, UsageError, suggest
 from llemma.evals.answers.equivalent import DEFAULT, Judge
 
 _KINDS = {
-    "default": ("math", "ocw_courses", "math500", "college_math"),
+    "default": ("math", "math500", "college_math"),
+    "measured": ("ocw_courses",),
     "number": ("gsm8k", "svamp", "asdiv", "gsm_hard", "aime24", "amc23"),
     "choice": ("mmlu_stem", "sat_math"),
 }
