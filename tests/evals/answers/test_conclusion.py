@@ -12,7 +12,7 @@ CONCLUDED = [
     ("So $x > 2$ holds.\n\nTherefore $x \\geq 5$ is the solution.", "$x \\geq 5$"),
     ("The pair that solves the system is $(7, 6)$.", "$(7, 6)$"),
     ("a. b. The chance that she wins is 2/3.", "2/3"),
-    ("The matrix is $\\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix}$.", "$\\begin{pmatrix}1 & 0 \\\\ 0 & 1\\end{pmatrix}$"),
+    ("The matrix is $\\begin{pmatrix}1 & 0\\end{pmatrix}$.", "$\\begin{pmatrix}1 & 0\\end{pmatrix}$"),
     ("It costs 3 a piece. In total she pays $45.", "$45"),
     ("Hence the error grows by 100%.", "100%"),
     ("The volume is 120. I hope it is correct. <|im_end|>", "120"),
