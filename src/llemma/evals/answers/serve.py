@@ -8,7 +8,6 @@ costs time once. The other end is `workers.py`.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -73,6 +72,8 @@ def _failed(error: Exception) -> dict[str, Any]:
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when the parent's thread that started it ends, or the whole parent does."""
     if sys.platform == "linux":
+        import ctypes  # here, because workers.py imports this file too
+
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the line above
         os._exit(0)

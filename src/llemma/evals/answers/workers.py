@@ -30,7 +30,7 @@ from llemma.evals.answers.serve import OUT_OF_MEMORY
 SECONDS = 4.5
 """Wall seconds for a question, the start of a worker included, so that with the kill a verdict stays below 5."""
 
-SUSPICIOUS = 0.5
+SUSPICIOUS = 0.3
 """Wall seconds after which a question may be one that never ends: a spare worker is started."""
 
 MEGABYTES = 2048
@@ -138,15 +138,17 @@ class Pool:
         self._failure = ""  # why the last worker could not be started
         _POOLS.add(self)
 
-    def ask(self, function: str, *arguments: Any, seconds: float = SECONDS, deadline: float | None = None) -> Any:
+    def ask(self, function: str, *arguments: Any, seconds: float | None = None, deadline: float | None = None) -> Any:
         """The value of `function(*arguments)` in a worker; both must be expressible in JSON.
 
-        `seconds` of wall time are counted from now, or, if there is a `deadline` (as of `time.monotonic`), from when a
-        worker is ready. Raises `Undecided`: `timeout` at the limit, `error` if the worker or the function fails.
+        `seconds` of wall time (`SECONDS` without it) count from now, or, if there is a `deadline` (a time of
+        `time.monotonic`), from when a worker is ready. Raises `Undecided`: `timeout` at the limit, `error` if the
+        worker or the function fails.
         """
         question = json.dumps([function, *arguments]).encode() + b"\n"
         if len(question) > _QUESTION:
             raise Undecided("error", f"a question of {len(question)} bytes is too long")
+        seconds = SECONDS if seconds is None else seconds
         limit = time.monotonic() + seconds if deadline is None else deadline
         worker = self._take(limit)
         try:

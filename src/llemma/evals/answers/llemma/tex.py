@@ -142,6 +142,8 @@ def compare_normal(answer: str, gold: str, **limits: float) -> Comparison:
     shown = f"{_short(answer)} for {_short(gold)}"
     if answer == gold:
         return Comparison(True, f"same text, {shown}")
+    if not answer or not gold:
+        return Comparison(False, f"nothing to read, {shown}")
     if max(len(answer), len(gold)) > MAX_TEX:
         return Comparison(False, f"another text, too long for a parser, {shown}")
     if plain_integer(answer) and plain_integer(gold):
