@@ -51,8 +51,10 @@ _TABLES: dict[str, dict[str, Any]] = {
         "number": "llemma.evals.answers.numeric:NUMBER",
         "choice": "llemma.evals.answers.choices:CHOICE",
         "measured": "llemma.evals.answers.measured:MEASURED",
-        "llemma-gsm8k": "llemma.evals.answers.llemma:GSM8K",
-        "llemma-choice": "llemma.evals.answers.llemma:CHOICE",
+        "llemma-gsm8k": "llemma.evals.answers.llemma.judges:GSM8K",
+        "llemma-choice": "llemma.evals.answers.llemma.judges:CHOICE",
+        "llemma-math": "llemma.evals.answers.llemma.judges:MATH",
+        "llemma-ocw": "llemma.evals.answers.llemma.judges:OCW",
     },
     "backend": {
         "echo": "llemma.backends.echo:open_echo",

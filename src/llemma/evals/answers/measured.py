@@ -26,8 +26,8 @@ _FONT = re.compile(r"\\(?:mathrm|text|textrm|rm|cdot|,)(?![A-Za-z])|[{}~]")
 _UNITS = frozenset((  # noqa: SIM905 - a table of words reads better as text
     "m s g K N J W V A C L F H T Hz kHz MHz GHz kg cm mm km nm um pm fm ms us ns eV keV MeV GeV Pa kPa MPa mol mmol "
     "M mM rad sr erg dyn AU pc kpc Mpc yr yrs min h hr ft in lb cal kcal kJ mJ kW MW mV kV mA pF nF uF ohm Ohm "
-    "Ohms G atm bar Torr sec years days hours seconds meters metres joules watts volts amps newtons kelvin Kelvin grams "
-    "moles"
+    "Ohms G atm bar Torr sec years days hours seconds meters metres joules watts volts amps newtons kelvin Kelvin "
+    "grams moles"
 ).split())
 # fmt: on
 
