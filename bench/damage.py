@@ -23,7 +23,10 @@ def other_equation(gold: Gold, chance: random.Random) -> str | None:
     """Two equations that end alike."""
     if gold.value is None or gold.value.kind != "relation" or "=" not in gold.text or "=" not in gold.other:
         return None
-    return f"{gold.other.split('=')[0].strip()} = {gold.text.split('=')[1].strip()}"
+    left, lone = gold.other.split("=")[0].strip(), r"[a-zA-Z](_\{?\w\}?)?(\(.*\))?"
+    if re.fullmatch(lone, left) or re.fullmatch(lone, gold.text.split("=")[0].strip()):
+        return None  # the name of a value, rather than an equation
+    return f"{left} = {gold.text.split('=')[1].strip()}"
 
 
 @other(safe=True)
@@ -36,6 +39,8 @@ def direction_turned(gold: Gold, chance: random.Random) -> str | None:
 @other(safe=True)
 def strictness_changed(gold: Gold, chance: random.Random) -> str | None:
     turn = {"\\le": "<", "\\ge": ">", "<": "\\le ", ">": "\\ge "}
+    if "," in gold.text or "\\left" in gold.text:
+        return None
     return changed_at(gold.text, r"(\\[lg]e)q?(?![a-z])|[<>]", lambda m: turn[m[1] or m[0]], chance)
 
 
@@ -56,12 +61,8 @@ def bracket_changed(gold: Gold, chance: random.Random) -> str | None:
 
 @other(safe=True)
 def infinity_turned(gold: Gold, chance: random.Random) -> str | None:
-    if "," not in gold.text or "\\infty" not in gold.text:
-        return None
-    ends = split_items(gold.text.strip("()[]"))
-    if len(ends) != 2 or "cup" in gold.text or "-\\infty" in gold.text:
-        return None
-    return f"(-\\infty, {ends[0]}{')' if gold.text[0] == '(' else ']'}"
+    found = re.fullmatch(r"(?:\\left)?([(\[])([^,\\]+), ?\\infty(?:\\right)?\)", gold.text)
+    return found and f"(-\\infty, {found[2]}{')' if found[1] == '(' else ']'}"
 
 
 @other()
@@ -86,7 +87,7 @@ def _items(gold: Gold) -> tuple[str, list[str], str] | None:
 @other()
 def coordinates_swapped(gold: Gold, chance: random.Random) -> str | None:
     found = _items(gold)
-    if not found or gold.value is None or gold.value.kind != "tuple":
+    if not found or gold.value is None or gold.value.kind != "tuple" or "infty" in gold.text:
         return None
     before, items, after = found
     return before + ", ".join([*items[1:], items[0]]) + after
@@ -95,7 +96,7 @@ def coordinates_swapped(gold: Gold, chance: random.Random) -> str | None:
 @other()
 def item_dropped(gold: Gold, chance: random.Random) -> str | None:
     found = _items(gold)
-    if not found or len(found[1]) < 3:
+    if not found or len(found[1]) < 3 or len(set(found[1])) < len(found[1]):
         return None
     before, items, after = found
     items.pop(chance.randrange(len(items)))

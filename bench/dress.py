@@ -14,13 +14,15 @@ from rules import Gold, latex, reasoned, same, split_items
 def sized_brackets(gold: Gold, chance: random.Random) -> str | None:
     if "\\left" in gold.text:
         return re.sub(r"\\left|\\right", "", gold.text)
+    if "\\sqrt[" in gold.text:
+        return None
     text = re.sub(r"\\?[(\[]|\\\{", lambda m: f"\\left{m[0]}", gold.text)
     return re.sub(r"[)\]]|\\\}", lambda m: f"\\right{m[0]}", text) if gold.value else None
 
 
 @same()
 def comma_spacing(gold: Gold, chance: random.Random) -> str | None:
-    if gold.value is None or gold.value.kind not in ("tuple", "list", "set") or "," not in gold.text:
+    if gold.value is None or gold.value.kind not in ("tuple", "list", "set") or not re.search(r",(?!\\!)", gold.text):
         return None
     return re.sub(r",\s*", chance.choice((",", ", ", " , ", ",\\,", ",~", ",\\ ")).replace("\\", "\\\\"), gold.text)
 
@@ -28,8 +30,8 @@ def comma_spacing(gold: Gold, chance: random.Random) -> str | None:
 @same()
 def items_permuted(gold: Gold, chance: random.Random) -> str | None:
     value = gold.value
-    if value is None or value.kind not in ("list", "set"):
-        return None
+    if value is None or value.kind not in ("list", "set") or re.search(r"=|(?<![a-zA-Z\\])[A-Z]", gold.text):
+        return None  # x = 1, 2 names its first item, and letters may be an order
     mark, inner = ("\\cup", gold.text) if value.mark == "cup" else (",", gold.text)
     braces = inner.startswith("\\{")
     items = [item.strip() for item in split_items(inner[2:-2] if braces else inner, mark)]
@@ -94,7 +96,7 @@ def unit_added(gold: Gold, chance: random.Random) -> str | None:
 
 @same(safe=True)
 def counted(gold: Gold, chance: random.Random) -> str | None:
-    return gold.unit and f"{gold.text} {gold.unit}"
+    return f"{gold.text} {gold.unit}" if re.fullmatch(r"[a-z]+( [a-z]+)?", gold.unit) else None
 
 
 @same(safe=True)

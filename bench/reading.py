@@ -23,7 +23,7 @@ _FUNCTIONS |= {"arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan}
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|\\[a-zA-Z]+|[a-zA-Z]|[-+*/^_!(){}\[\],=<>|']")
 _DROPPED = re.compile(r"\\left|\\right|\\[!,;:> ]|~|\$|\s+")
 _RELATIONS = {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "<": "<", ">": ">", "=": "="}
-_WORD = re.compile(r"(?<![a-zA-Z\\])[a-zA-Z]{3,}")
+_WORD = re.compile(r"(?<![a-zA-Z\\])(?:[a-zA-Z]{3,}|(?:[ckm]m|ft|in|mi|kg|lb|hr|oz|or|at|is|of|to|if|no)(?![a-zA-Z]))")
 _NUMBER = re.compile(r"\.?\d")
 
 
@@ -56,7 +56,8 @@ def _whole(text: str) -> Value:
         rows = [row for row in re.split(r"\\\\", matrix[1]) if row.strip()]
         return Value("matrix", "", tuple(tuple(_whole(cell) for cell in row.split("&")) for row in rows))
     clean = re.sub(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", text.strip().replace("\u2212", "-"))
-    clean = re.sub(r"(?<=\d)(?:\{,\}|,\\!)(?=\d{3})", "", clean)
+    clean = re.sub(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})", "", clean)
+    clean = re.sub(r"(\d+(?:\.\d+)?)e([-+]?\d+)(?![\d.])", r"(\1*10^{\2})", clean)
     clean = _DROPPED.sub(lambda m: " " if m[0].strip() == "" else "", clean)
     if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", clean.strip()):
         clean = clean.replace(",", "")
@@ -160,12 +161,19 @@ class _Parser:
                 value = value / factor if token == "/" else value * factor
             elif divided or _NUMBER.match(token):
                 raise Unreadable("1/2x, or two numbers side by side")
+            elif token == "(" and self.applied():
+                raise Unreadable("a function's value")
             elif token == "\\frac" and _NUMBER.match(self.tokens[self.at - 1]):
                 value = self.mixed(value)
             else:
                 value = value * self.power()
             divided = divided or token == "/"
         return value
+
+    def applied(self) -> bool:
+        """Whether a letter alone stands in the brackets that follow a letter or a power."""
+        inner = self.tokens[self.at + 1 : self.at + 3]
+        return len(inner) == 2 and inner[0].isalpha() and inner[1] == ")" and not self.tokens[self.at - 1].isdigit()
 
     def mixed(self, whole: Any) -> Any:
         part = self.power()

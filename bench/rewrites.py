@@ -96,8 +96,9 @@ def thousands(gold: Gold, chance: random.Random) -> str | None:
 
 @same(safe=True)
 def thousands_removed(gold: Gold, chance: random.Random) -> str | None:
-    bare = re.sub(r",\\!|\{,\}|\\,|,", "", gold.text)
-    return bare if bare != gold.text and re.fullmatch(r"-?\d{4,}", bare) else None
+    if not re.fullmatch(r"-?\d{1,3}(?:(?:,\\! ?|\{,\}|\\,|,)\d{3})+", gold.text):
+        return None
+    return re.sub(r"[^-\d]", "", gold.text)
 
 
 @same(safe=True)
