@@ -48,6 +48,14 @@ def test_a_judge_that_fails_is_an_error_and_not_a_wrong_answer():
     assert verdict.why == "judge 'broken' failed: RecursionError: too deep"
 
 
+def test_a_judge_that_cannot_vote_is_an_error_too():
+    def broken(answer):
+        raise RecursionError("too deep")
+
+    [*_, vote] = judged(*sampled("#### 7"), judge=Judge("broken", 1, DEFAULT.find, broken, DEFAULT.compare))
+    assert (vote.outcome, vote.why) == ("error", "judge 'broken' failed: RecursionError: too deep")
+
+
 def test_a_completion_of_an_unknown_problem_is_refused():
     with pytest.raises(DataError, match="unknown problem 'q'"):
         judged(Completion("q#greedy", 0, "#### 7"))

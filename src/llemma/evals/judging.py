@@ -30,7 +30,7 @@ def verdicts(
         for sample, judgement in judged:
             yield _verdict(request, sample, problem.answer, judgement)
         if mode == SAMPLED:
-            vote = judge_vote([judgement for _, judgement in judged], problem.answer, judge)
+            vote = voted_safely([judgement for _, judgement in judged], problem.answer, judge)
             yield _verdict(request_id(name, VOTED), 0, problem.answer, vote)
 
 
@@ -43,7 +43,19 @@ def judged_safely(completion: Completion, gold: str, judge: Judge) -> Judgement:
     try:
         return judge_completion(completion, gold, judge)
     except Exception as error:
-        return Judgement("error", None, f"judge '{judge.name}' failed: {type(error).__name__}: {error}")
+        return _failed(judge, error)
+
+
+def voted_safely(samples: Sequence[Judgement], gold: str, judge: Judge) -> Judgement:
+    """`judge_vote`, with an exception of a plugged-in judge as the outcome `error`."""
+    try:
+        return judge_vote(samples, gold, judge)
+    except Exception as error:
+        return _failed(judge, error)
+
+
+def _failed(judge: Judge, error: Exception) -> Judgement:
+    return Judgement("error", None, f"judge '{judge.name}' failed: {type(error).__name__}: {error}")
 
 
 def judge_vote(samples: Sequence[Judgement], gold: str, judge: Judge) -> Judgement:
