@@ -1,0 +1,166 @@
+"""Run code blocks in one namespace and say how each ended, as lines of JSON.
+
+Everything here happens inside the child and under its limits: a program may break all of it, but only for itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import errno
+import io
+import json
+import os
+import random
+import sys
+import threading
+import traceback
+from types import CodeType, ModuleType
+from typing import Any, cast
+
+from .confine import ANSWER, REQUEST, limit_processor
+
+CAP = 65_536  # characters of a value, its srepr or an error
+NAME = "program"
+_REFUSED = (errno.EPERM, errno.EACCES, errno.EROFS)
+_NOTHING = object()
+
+
+def serve() -> None:
+    """Read requests and answer them until one of them was the last."""
+    output = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", line_buffering=True)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False), encoding="utf-8")
+    sys.stdout, sys.stderr = output, io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__, sys.argv = sys.stdin, sys.stdout, sys.stderr, [NAME]
+    random.seed(0)  # the same program has the same result every time
+    module = ModuleType("__main__")
+    sys.modules["__main__"] = module
+    requests = io.FileIO(REQUEST, "r", closefd=False)
+    last = False
+    while not last:
+        line = _line(requests)
+        if not line:
+            return
+        request = json.loads(line)
+        if "seconds" in request:
+            limit_processor(request["seconds"])
+        last = request["last"]
+        answer = run(module.__dict__, request["program"], request["call"], echo=not last)
+        if last:
+            _end_threads()
+        _flush(output)
+        _send(answer)
+
+
+def _line(requests: io.FileIO) -> bytes:
+    parts: list[bytes] = []
+    while not parts or not parts[-1].endswith(b"\n"):
+        part = requests.read(1 << 20)
+        if not part:
+            return b""
+        parts.append(part)
+    return b"".join(parts)
+
+
+def run(names: dict[str, Any], program: str, call: str | None, *, echo: bool = False) -> dict[str, Any]:
+    """Run `program` in `names`; the answer holds `outcome`, `value`, `srepr` and `error`.
+
+    The value is that of `answer` where the program sets it, else of the call, else of the last statement if that is an
+    expression. `echo` prints the last expression as an interactive interpreter does.
+    """
+    before = names.get("answer", _NOTHING)
+    try:
+        value = _execute(names, program, echo)
+        if call is not None:
+            value = names[call]()
+        if names.get("answer", _NOTHING) is not before:
+            value = names["answer"]
+        return {"outcome": "ok", **_described(value), "error": None}
+    except BaseException as error:
+        return _failure(error, names)
+
+
+def _execute(names: dict[str, Any], program: str, echo: bool) -> Any:
+    tree = ast.parse(program, NAME)
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        exec(_compiled(tree), names)
+        return None
+    tree.body.pop()
+    expression = _compiled(ast.Expression(last.value))
+    exec(_compiled(tree), names)
+    value = eval(expression, names)
+    if echo and value is not None:
+        print(repr(value))
+    return value
+
+
+def _compiled(tree: ast.Module | ast.Expression) -> CodeType:
+    kind = "exec" if isinstance(tree, ast.Module) else "eval"
+    return cast(CodeType, compile(tree, NAME, kind, dont_inherit=True))
+
+
+def _described(value: Any) -> dict[str, str | None]:
+    if value is None:
+        return {"value": None, "srepr": None}
+    sys.set_int_max_str_digits(0)  # the wall clock bounds the conversion
+    return {"value": str(value)[:CAP], "srepr": _srepr(value)}
+
+
+def _srepr(value: Any) -> str | None:
+    """sympy's own unambiguous text for a sympy object or a container that holds one."""
+    sympy = sys.modules.get("sympy")
+    if sympy is None or not _holds(value, (sympy.Basic, sympy.MatrixBase), 0):
+        return None
+    text = str(sympy.srepr(value))
+    return text if len(text) <= CAP else None  # half of it would be something else
+
+
+def _holds(value: Any, kinds: tuple[type, ...], depth: int) -> bool:
+    if isinstance(value, kinds):
+        return True
+    if depth > 8 or not isinstance(value, (list, tuple, set, frozenset, dict)):
+        return False
+    parts = [*value, *value.values()] if isinstance(value, dict) else value
+    return any(_holds(part, kinds, depth + 1) for part in parts)
+
+
+def _failure(error: BaseException, names: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return {"outcome": "ok", **_described(names.get("answer")), "error": None}
+    outcome = "memory" if isinstance(error, MemoryError) else "error"
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        outcome = "denied"
+    return {"outcome": outcome, "value": None, "srepr": None, "error": _last_line(error)}
+
+
+def _last_line(error: BaseException) -> str:
+    try:
+        lines = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()
+        return lines[-1][:CAP]
+    except BaseException:
+        return type(error).__name__[:CAP]
+
+
+def _end_threads() -> None:
+    """As at the end of a script: wait for threads that are not daemons, then call what `atexit` holds."""
+    import atexit
+
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:
+        return
+
+
+def _flush(output: io.TextIOWrapper) -> None:
+    for stream in (sys.stdout, output):
+        try:
+            stream.flush()
+        except BaseException:
+            continue
+
+
+def _send(answer: dict[str, Any]) -> None:
+    data = json.dumps(answer).encode() + b"\n"
+    while data:
+        data = data[os.write(ANSWER, data) :]
