@@ -23,7 +23,8 @@ class Limits(NamedTuple):
     scratch_mb: int
     user: int
     group: int
-    code: bytes
+    last_capability: int
+    filter: kernel.Filter | None
 
     @property
     def namespaces(self) -> int:
@@ -52,10 +53,10 @@ def confine(limits: Limits) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # elsewhere the death of the pid namespace does it
     _limit(limits.address_space)
     if limits.mode == "full":
-        kernel.drop_capabilities()
+        kernel.drop_capabilities(limits.last_capability)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    if limits.code:
-        kernel.install_filter(limits.code)
+    if limits.filter is not None:
+        limits.filter.install()
 
 
 def limit_processor(seconds: int) -> None:
@@ -96,6 +97,6 @@ def _limit(address_space: int) -> None:
 def limits(settings: dict[str, int | str], base: int) -> Limits:
     """The limits of a child of a server whose address space is `base` bytes."""
     mode = str(settings["mode"])
-    code = b"" if mode == "rlimits" else seccomp.filter_code(kernel.MACHINE)
-    space = base + (int(settings["memory_mb"]) << 20)
-    return Limits(mode, space, int(settings["scratch_mb"]), os.getuid(), os.getgid(), code)
+    filter_ = None if mode == "rlimits" else kernel.Filter(seccomp.filter_code(kernel.MACHINE))
+    space, scratch = base + (int(settings["memory_mb"]) << 20), int(settings["scratch_mb"])
+    return Limits(mode, space, scratch, os.getuid(), os.getgid(), kernel.last_capability(), filter_)

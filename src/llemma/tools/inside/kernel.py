@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import platform
 import signal
@@ -15,7 +14,7 @@ CLONE_THREAD = 0x10000
 NAMESPACES = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID
 ALL_NAMESPACES = NAMESPACES | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND = 1, 2, 4, 8, 4096
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_READ, PR_CAPBSET_DROP = 1, 4, 22, 23, 24
 PR_SET_NO_NEW_PRIVS, PR_SET_CHILD_SUBREAPER, PR_CAP_AMBIENT = 38, 36, 47
 SECCOMP_MODE_FILTER, PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 MADV_COLLAPSE, HUGE_PAGE = 25, 2 << 20
@@ -40,21 +39,14 @@ def _checked(result: int, what: str) -> int:
 
 
 def fork(namespaces: int) -> int:
-    """`os.fork` with the child in new `namespaces`, as the first process of a new pid namespace among them.
+    """Fork with the child in new `namespaces`, as the first process of a new pid namespace among them.
 
-    One call instead of `unshare` and two forks: each fork copies the page tables of the whole warm image.
+    One call instead of `unshare` and two forks: each fork copies the page tables of the whole warm image. It also leaves
+    out what `os.fork` does for programs with threads; this one has none, and the handlers of `threading`, `random` and
+    others would touch, and so copy, two hundred pages.
     """
-    api = ctypes.pythonapi
-    api.PyOS_BeforeFork()
     pid: int = libc.syscall(_CLONE[MACHINE], namespaces | signal.SIGCHLD, 0, 0, 0, 0)
-    number = ctypes.get_errno()
-    if pid == 0:
-        api.PyOS_AfterFork_Child()
-        return 0
-    api.PyOS_AfterFork_Parent()
-    if pid < 0:
-        raise OSError(number, f"clone: {os.strerror(number)}")
-    return pid
+    return _checked(pid, "clone")
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
@@ -74,16 +66,20 @@ def close_from(first: int) -> None:
         os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
-def drop_capabilities() -> None:
-    """Empty the effective, permitted, inheritable, ambient and bounding sets."""
-    for capability in range(64):
-        if libc.prctl(PR_CAPBSET_DROP, capability, None, 0, 0) < 0:
-            if ctypes.get_errno() != errno.EINVAL:  # past the last capability of this kernel
-                raise OSError(ctypes.get_errno(), "cannot drop the bounding set")
-            break
+_HEADER, _NO_CAPABILITIES = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+
+
+def drop_capabilities(last: int) -> None:
+    """Empty the effective, permitted, inheritable, ambient and bounding sets; `last` is from `last_capability`."""
+    for capability in range(last + 1):
+        prctl(PR_CAPBSET_DROP, capability)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    header, sets = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
-    _checked(libc.capset(ctypes.byref(header), ctypes.byref(sets)), "capset")
+    _checked(libc.capset(_HEADER, _NO_CAPABILITIES), "capset")
+
+
+def last_capability() -> int:
+    """The highest capability that this kernel knows."""
+    return max(number for number in range(64) if libc.prctl(PR_CAPBSET_READ, number, None, 0, 0) >= 0)
 
 
 class _Program(ctypes.Structure):
@@ -92,11 +88,17 @@ class _Program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
-def install_filter(code: bytes) -> None:
-    """Install a seccomp program; it binds this thread and what it creates, for ever."""
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = _Program(len(code) // 8, ctypes.addressof(buffer))
-    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(program))
+class Filter:
+    """A seccomp program laid out for the kernel once, to be installed in each child."""
+
+    def __init__(self, code: bytes) -> None:
+        self._buffer = ctypes.create_string_buffer(code, len(code))
+        self._program = _Program(len(code) // 8, ctypes.addressof(self._buffer))
+        self._address = ctypes.addressof(self._program)
+
+    def install(self) -> None:
+        """Bind this thread and what it creates, for ever."""
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, self._address)
 
 
 def die_by_own_signals(numbers: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ Everything here happens inside the child and under its limits: a program may bre
 from __future__ import annotations
 
 import ast
+import atexit
 import errno
 import io
 import json
@@ -25,36 +26,48 @@ _REFUSED = (errno.EPERM, errno.EACCES, errno.EROFS)
 _NOTHING = object()
 
 
-def serve() -> None:
+class Stage:
+    """What a program finds when it begins. Built once in the server, so that a child need not; descriptors are numbers,
+    and mean the child's own after the fork."""
+
+    def __init__(self) -> None:
+        def stream(descriptor: int, mode: str) -> io.TextIOWrapper:
+            raw = io.FileIO(descriptor, mode, closefd=False)
+            buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+            return io.TextIOWrapper(buffer, encoding="utf-8", line_buffering=True)
+
+        self.streams = stream(0, "r"), stream(1, "w"), stream(2, "w")
+        self.module = ModuleType("__main__")
+
+    def set(self) -> None:
+        """Make this the state of the interpreter."""
+        sys.stdin, sys.stdout, sys.stderr = self.streams
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = self.streams
+        sys.argv, sys.modules["__main__"] = [NAME], self.module
+
+
+def serve(stage: Stage) -> None:
     """Read requests and answer them until one of them was the last."""
-    output = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", line_buffering=True)
-    sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False), encoding="utf-8")
-    sys.stdout, sys.stderr = output, io.TextIOWrapper(io.FileIO(2, "w", closefd=False), encoding="utf-8")
-    sys.__stdin__, sys.__stdout__, sys.__stderr__, sys.argv = sys.stdin, sys.stdout, sys.stderr, [NAME]
     random.seed(0)  # the same program has the same result every time
-    module = ModuleType("__main__")
-    sys.modules["__main__"] = module
-    requests = io.FileIO(REQUEST, "r", closefd=False)
     last = False
     while not last:
-        line = _line(requests)
+        line = _line()
         if not line:
             return
         request = json.loads(line)
-        if "seconds" in request:
-            limit_processor(request["seconds"])
+        limit_processor(request["seconds"])
         last = request["last"]
-        answer = run(module.__dict__, request["program"], request["call"], echo=not last)
+        answer = run(stage.module.__dict__, request["program"], request["call"], echo=not last)
         if last:
             _end_threads()
-        _flush(output)
+        _flush(stage.streams[1])
         _send(answer)
 
 
-def _line(requests: io.FileIO) -> bytes:
+def _line() -> bytes:
     parts: list[bytes] = []
     while not parts or not parts[-1].endswith(b"\n"):
-        part = requests.read(1 << 20)
+        part = os.read(REQUEST, 1 << 20)
         if not part:
             return b""
         parts.append(part)
@@ -143,10 +156,9 @@ def _last_line(error: BaseException) -> str:
 
 def _end_threads() -> None:
     """As at the end of a script: wait for threads that are not daemons, then call what `atexit` holds."""
-    import atexit
-
     try:
-        threading._shutdown()  # type: ignore[attr-defined]
+        if threading.active_count() > 1:
+            threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     except BaseException:
         return

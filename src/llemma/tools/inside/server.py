@@ -38,7 +38,8 @@ class Server:
     """The children that live, by number and by the descriptor that tells of their end."""
 
     def __init__(self, control: socket.socket, limits: confine.Limits) -> None:
-        self.control, self.limits = control, limits
+        self.control, self.limits, self.stage = control, limits, program.Stage()
+        self.stage.set()
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
         self.pids: dict[int, int] = {}  # number -> pid
@@ -90,7 +91,7 @@ class Server:
                 time.sleep(0.05)
                 continue
             if pid == 0:
-                child(pipes, self.limits)
+                child(pipes, self.limits, self.stage)
             return pid
 
     def reap(self, end: int) -> None:
@@ -120,7 +121,7 @@ def _children() -> set[int]:
         return {int(pid) for pid in file.read().split()}
 
 
-def child(pipes: list[int], limits: confine.Limits) -> NoReturn:
+def child(pipes: list[int], limits: confine.Limits, stage: program.Stage) -> NoReturn:
     """The life of a child: confine, run, leave without finalizers."""
     place = pipes[2]
     try:
@@ -135,7 +136,7 @@ def child(pipes: list[int], limits: confine.Limits) -> NoReturn:
         os._exit(SETUP_FAILED)
     code = 1
     try:
-        program.serve()
+        program.serve(stage)
         code = 0
     finally:
         os._exit(code)
