@@ -126,7 +126,13 @@ def row(name: str, latencies: list[float], spent: list[float], pool_rate: float)
     rate = len(latencies) / spent[0]
     cuts = statistics.quantiles(latencies, n=100)
     times = [f"{1000 * seconds:.1f}" for seconds in (cuts[49], cuts[98], max(latencies))]
-    return [name, f"{rate:.1f}", f"{len(latencies) / max(spent[1], 1e-9):.1f}", *times, f"{100 * rate / pool_rate:.0f} %"]
+    return [
+        name,
+        f"{rate:.1f}",
+        f"{len(latencies) / max(spent[1], 1e-9):.1f}",
+        *times,
+        f"{100 * rate / pool_rate:.0f} %",
+    ]
 
 
 def soak(count: int) -> None:

@@ -128,7 +128,9 @@ def _interpreter() -> list[str]:
     """The interpreter and the libraries it is linked with."""
     prefix = os.path.realpath(sys.base_prefix)
     if Path(prefix).is_relative_to("/tmp"):
-        raise MissingError("an interpreter below /tmp, which the sandbox covers", where=prefix, mend="install it elsewhere")
+        raise MissingError(
+            "an interpreter below /tmp, which the sandbox covers", where=prefix, mend="install it elsewhere"
+        )
     parts = [*_LIBRARIES, os.path.realpath(sys.executable) if prefix == "/usr" else prefix]
     return [path for path in dict.fromkeys(parts) if os.path.lexists(path)]
 

@@ -40,6 +40,12 @@ class Sandbox:
         self._open = False
 
     def __enter__(self) -> Sandbox:
+        return self.open()
+
+    def open(self) -> Sandbox:
+        """Start, and run one harmless program to see that every layer holds; `close` ends it."""
+        if self._open:
+            raise LlemmaError("the sandbox is open already", mend="enter it once, or make another")
         self._folder = tempfile.TemporaryDirectory(prefix="llemma-sandbox-")
         # bubblewrap dies with the thread that started it, so that thread must live as long as this object
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
@@ -100,9 +106,12 @@ class Sandbox:
             self._slots.put(slot)
 
     def _take(self) -> _Slot:
-        if not self._open:
-            raise LlemmaError("the sandbox is closed", mend="use it inside its `with` block")
-        return self._slots.get()
+        if self._open:
+            slot = self._slots.get()
+            if self._open:
+                return slot
+            self._slots.put(slot)  # closed while we waited; the next in the queue shall see it too
+        raise LlemmaError("the sandbox is closed", mend="use it inside its `with` block")
 
     def _conclude(self, ended: Ended, slot: _Slot, image: Image, seconds: float) -> Execution:
         full = slot.image_mb(image) + self.config.memory_mb
@@ -112,18 +121,17 @@ class Sandbox:
     def map(self, programs: Iterable[str], call: str | None = None) -> Iterator[Execution]:
         """Run programs on all workers; results come in the order of the programs, which are read as they are needed."""
         workers = self.config.workers
-        with ThreadPoolExecutor(workers, thread_name_prefix="sandbox") as pool:
-            waiting: deque[Future[Execution]] = deque()
-            try:
-                for program in programs:
-                    waiting.append(pool.submit(self.run, program, call))
-                    while len(waiting) > 4 * workers:
-                        yield waiting.popleft().result()
-                while waiting:
+        pool, waiting = ThreadPoolExecutor(workers, thread_name_prefix="sandbox"), deque[Future[Execution]]()
+        try:
+            for program in programs:
+                waiting.append(pool.submit(self.run, program, call))
+                while len(waiting) > 4 * workers:
                     yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            # after an interrupt what runs ends with the sandbox; waiting for it here would only delay that
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def session(self, seconds: float | None = None) -> Session:
         """A dialogue of code blocks that share their names; `seconds` of wall time for all blocks together.
@@ -189,11 +197,13 @@ class _Slot:
     def __init__(self, plan: launch.Launch, starter: ThreadPoolExecutor, folder: str) -> None:
         self.plan, self.starter, self.folder = plan, starter, folder
         self.servers: dict[Image, Server] = {}
-        self.lock = threading.Lock()
+        self.lock, self.closed = threading.Lock(), False
 
     def take(self, image: Image) -> Child:
         """A confined child that waits for its program; a dead server is replaced first."""
         with self.lock:
+            if self.closed:
+                raise LlemmaError("the sandbox was closed meanwhile")
             server = self.servers.get(image)
             if server is not None and server.process.poll() is not None:
                 self._drop(image, server)
@@ -211,6 +221,9 @@ class _Slot:
             exchange = Exchange(child, request, seconds, cap, last=True)
             child.server.prepare()
             ended = exchange.run()
+        except BaseException:  # interrupted: nobody waits for this program any more
+            child.stop()
+            raise
         finally:
             child.close()
         if ended.lost:
@@ -226,11 +239,12 @@ class _Slot:
     def _drop(self, image: Image, server: Server) -> None:
         if self.servers.get(image) is server:
             del self.servers[image]
-        server.kill()
+            server.kill()
 
     def close(self) -> None:
         """End this worker's servers."""
         with self.lock:
+            self.closed = True
             for image, server in list(self.servers.items()):
                 self._drop(image, server)
 

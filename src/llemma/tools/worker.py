@@ -208,9 +208,7 @@ class Exchange:
             return self._record(seconds, None)
         return self._record(seconds, None, lost="the sandbox's server died")
 
-    def _record(
-        self, seconds: float, code: int | None, cpu: float = 0.0, peak: float = 0.0, lost: str = ""
-    ) -> Ended:
+    def _record(self, seconds: float, code: int | None, cpu: float = 0.0, peak: float = 0.0, lost: str = "") -> Ended:
         return Ended(self.stopped, bytes(self.stdout), bytes(self.sent), seconds, code, cpu, peak, lost)
 
 

@@ -43,6 +43,7 @@ class Stage:
         """Make this the state of the interpreter."""
         sys.stdin, sys.stdout, sys.stderr = self.streams
         sys.__stdin__, sys.__stdout__, sys.__stderr__ = self.streams
+        sys.set_int_max_str_digits(0)  # the wall clock bounds conversions, and some answers have more digits
         sys.argv, sys.modules["__main__"] = [NAME], self.module
 
 
@@ -115,7 +116,6 @@ def _compiled(tree: ast.Module | ast.Expression) -> CodeType:
 def _described(value: Any) -> dict[str, str | None]:
     if value is None:
         return {"value": None, "srepr": None}
-    sys.set_int_max_str_digits(0)  # the wall clock bounds the conversion
     return {"value": str(value)[:CAP], "srepr": _srepr(value)}
 
 
