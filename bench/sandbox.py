@@ -20,12 +20,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from programs import programs  # noqa: E402
-
-from llemma.core.console import table  # noqa: E402
-from llemma.tools import Sandbox, SandboxConfig  # noqa: E402
-from llemma.tools.config import Mode  # noqa: E402
-from llemma.tools.inside import program, warm  # noqa: E402
+from llemma.core.console import table
+from llemma.tools import Sandbox, SandboxConfig
+from llemma.tools.config import Mode
+from llemma.tools.inside import program, warm
+from programs import programs
 
 Timed = tuple[float, str | None]  # wall seconds and value
 Way = Callable[[list[str]], list[Timed]]
@@ -144,7 +143,7 @@ def soak(count: int) -> None:
         for start in range(0, count, count // 10):
             seconds = sorted(result.seconds for result in box.map(texts[start : start + count // 10]))
             memory, processes = footprint()
-            descriptors = len(os.listdir("/proc/self/fd"))
+            descriptors = len(list(Path("/proc/self/fd").iterdir()))
             times = [f"{1000 * seconds[int(q * len(seconds))]:.1f}" for q in (0.5, 0.99)]
             rows.append([str(start + len(seconds)), *times, f"{memory:.0f}", str(processes), str(descriptors)])
     print(table(("programs", "p50 ms", "p99 ms", "MiB", "processes", "descriptors"), rows))

@@ -43,7 +43,7 @@ def network_namespaces() -> dict[str, list[int]]:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (folder / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
-                found.setdefault(os.readlink(folder / "ns" / "net"), []).append(int(folder.name))
+                found.setdefault(str((folder / "ns" / "net").readlink()), []).append(int(folder.name))
     return found
 
 
@@ -70,7 +70,8 @@ def outcome() -> Outcome:
     with contextlib.closing(box):
         texts = [text for item in hostile.HOSTILE for text in (item.program, HARMLESS)]
         results = list(box.map(texts))
-        ours = {os.readlink(f"/proc/{pid}/ns/net") for pid in descendants()} - {os.readlink("/proc/self/ns/net")}
+        ours = {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in ["self", *descendants()]}
+        ours.remove(str(Path("/proc/self/ns/net").readlink()))
         time.sleep(0.2)  # for the children that are made ready
         running = sum(len(pids) for name, pids in network_namespaces().items() if name in ours)
         servers = sum(len(slot.servers) for slot in box._all)

@@ -20,11 +20,11 @@ _FULL = 0.9  # of the memory a program may use; one that ends badly above it end
 class Execution(msgspec.Struct, frozen=True):
     """A program's end.
 
-    `outcome`: `ok`; `error` an exception or a non-zero exit; `timeout`; `memory`; `denied` the sandbox refused something
-    and the program ended by it; `output_capped` it wrote too much; `killed` it was ended by a signal. `value` is the text
+    `outcome`: `ok`; `error` an exception or a non-zero exit; `timeout`; `memory`; `denied` the program ended as the
+    sandbox refused something; `output_capped` it wrote too much; `killed` it was ended by a signal. `value` is the text
     of `answer`, of the call asked for, or of the last expression; `srepr` is sympy's, where a sympy object is in it.
     `error` is the last line of the traceback, or a reason. `seconds` is wall time, `memory_mb` the peak of resident
-    memory in MiB with the warm image in it, `mode` the isolation that ran.
+    memory in MiB with the warm image in it (0 for a block of a session that goes on), `mode` the isolation that ran.
     """
 
     outcome: Ending
@@ -38,7 +38,7 @@ class Execution(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """What the outside knows of a child: why it was stopped (if it was), the answer it sent, what the server reports."""
+    """What the outside knows of a child: why it was stopped (if so), the answer it sent, what the server reports."""
 
     stopped: Ending | None
     stdout: bytes
@@ -111,7 +111,7 @@ def setup_failure(ended: Ended) -> str | None:
 
 
 def parse_answer(data: bytes) -> dict[str, Any]:
-    """The first line a child sent, if it is an answer; a program may write there what it likes, so nothing is trusted."""
+    """The first line a child sent, if it is an answer; a program may write there what it likes: nothing is trusted."""
     try:
         answer = json.loads(data.split(b"\n", 1)[0])
     except (ValueError, RecursionError):

@@ -83,7 +83,8 @@ WEAKER = "or name a weaker mode: 'seccomp' (no protection of files) or 'rlimits'
 
 def _python(folder: Path) -> list[str]:
     # -S: no .pth file of the packages runs; -s -P: nothing of a user or a working folder is imported
-    start = f"import sys; sys.path.insert(0, {str(folder)!r}); from inside import server; server.main(int(sys.argv[1]), sys.argv[2])"
+    find = f"import sys; sys.path.insert(0, {str(folder)!r}); from inside import server"
+    start = f"{find}; server.main(int(sys.argv[1]), sys.argv[2])"
     return [os.path.realpath(sys.executable), "-s", "-S", "-P", "-c", start]
 
 
@@ -113,8 +114,8 @@ def _file_system(packages: dict[str, str]) -> list[str]:
         for folder in reversed(Path(path).parents[:-1]):
             if not any(folder.is_relative_to(other) for other in binds):
                 made += ["--perms", "0755", "--dir", str(folder)]  # else bubblewrap makes it for itself alone
-        link = path == source and os.path.islink(path)
-        made += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", source, path]
+        link = path == source and Path(path).is_symlink()
+        made += ["--symlink", str(Path(path).readlink()), path] if link else ["--ro-bind", source, path]
     made += ["--perms", "0755", "--dir", "/dev"]
     for device in _DEVICES:
         made += ["--dev-bind", device, device]

@@ -29,7 +29,7 @@ _MEND = "`llemma doctor` says what the sandbox lacks here"
 class Sandbox:
     """A pool of confined processes for untrusted programs; a context manager, usable from several threads.
 
-    A `MissingError` on entry says that this machine lacks a layer of the mode asked for; nothing weaker is taken instead.
+    A `MissingError` on entry says that this machine lacks a layer of the mode asked for; nothing weaker is taken.
     A program that breaks, hangs or kills its server changes nothing for any other.
     """
 

@@ -41,9 +41,9 @@ def _checked(result: int, what: str) -> int:
 def fork(namespaces: int) -> int:
     """Fork with the child in new `namespaces`, as the first process of a new pid namespace among them.
 
-    One call instead of `unshare` and two forks: each fork copies the page tables of the whole warm image. It also leaves
-    out what `os.fork` does for programs with threads; this one has none, and the handlers of `threading`, `random` and
-    others would touch, and so copy, two hundred pages.
+    One call instead of `unshare` and two forks: each fork copies the page tables of the whole warm image. It also
+    leaves out what `os.fork` does for programs with threads; this one has none, and the handlers of `threading`,
+    `random` and others would touch, and so copy, two hundred pages.
     """
     pid: int = libc.syscall(_CLONE[MACHINE], namespaces | signal.SIGCHLD, 0, 0, 0, 0)
     return _checked(pid, "clone")

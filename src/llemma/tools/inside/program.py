@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from types import CodeType, ModuleType
-from typing import Any, cast
+from typing import Any
 
 from .confine import ANSWER, REQUEST, limit_processor
 
@@ -42,7 +42,7 @@ class Stage:
     def set(self) -> None:
         """Make this the state of the interpreter."""
         sys.stdin, sys.stdout, sys.stderr = self.streams
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = self.streams
+        sys.__dict__.update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
         sys.set_int_max_str_digits(0)  # the wall clock bounds conversions, and some answers have more digits
         sys.argv, sys.modules["__main__"] = [NAME], self.module
 
@@ -110,7 +110,7 @@ def _execute(names: dict[str, Any], program: str, echo: bool) -> Any:
 
 def _compiled(tree: ast.Module | ast.Expression) -> CodeType:
     kind = "exec" if isinstance(tree, ast.Module) else "eval"
-    return cast(CodeType, compile(tree, NAME, kind, dont_inherit=True))
+    return compile(tree, NAME, kind, dont_inherit=True)
 
 
 def _described(value: Any) -> dict[str, str | None]:

@@ -1,8 +1,8 @@
 """The filter of system calls, as a BPF program built from a table.
 
-A deny list: what can reach another process, the network, the kernel's larger attack surfaces or a new program is refused
-with EPERM, and every call newer than this table with ENOSYS. Numbers are those of the kernel's `unistd.h` (`x86_64`, and
-the generic table of `aarch64`); layout and actions are those of `seccomp(2)`.
+A deny list: what can reach another process, the network, the kernel's larger attack surfaces or a new program is
+refused with EPERM, and every call newer than this table with ENOSYS. Numbers are those of the kernel's `unistd.h`
+(`x86_64`, and the generic table of `aarch64`); layout and actions are those of `seccomp(2)`.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 It never sees a program or its output: those travel in pipes between the caller and the child, and the server closes its
 own ends as soon as it has forked. What a program finds in its copy of this memory is therefore nobody's secret.
 
-Messages from the caller (a SOCK_SEQPACKET socket): `fork N` with four descriptors (request, output, answer, status), and
-`kill N`. To each status pipe goes one `STATUS` record when its child has ended and everything it started is gone; a pipe
-that closes without one says that the server died.
+Messages from the caller (a SOCK_SEQPACKET socket): `fork N` with four descriptors (request, output, answer, status),
+and `kill N`. To each status pipe goes one `STATUS` record when its child has ended and everything it started is gone; a
+pipe that closes without one says that the server died.
 """
 
 from __future__ import annotations
