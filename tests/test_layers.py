@@ -17,10 +17,11 @@ ROOMS = {
     "model": {"core"},
     "train": {"core", "tokens", "model"},
     "backends": {"core", "model", "tokens"},
-    "evals": {"core", "backends.base"},
+    "tools": {"core"},
+    "evals": {"core", "backends.base", "tools"},
     "report": {"core"},
-    "reproduce": {"core", "corpus", "tokens", "model", "train", "backends", "evals", "report"},
-    "cli": {"core", "corpus", "tokens", "model", "train", "backends", "evals", "report", "reproduce"},
+    "reproduce": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "report"},
+    "cli": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "report", "reproduce"},
 }
 TORCH = {"model", "train", "backends", "reproduce"}
 
