@@ -51,6 +51,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "number": "llemma.evals.answers.numeric:NUMBER",
         "choice": "llemma.evals.answers.choices:CHOICE",
         "measured": "llemma.evals.answers.measured:MEASURED",
+        "program": "llemma.evals.answers.python_values:PROGRAM",
         "llemma-gsm8k": "llemma.evals.answers.llemma.judges:GSM8K",
         "llemma-choice": "llemma.evals.answers.llemma.judges:CHOICE",
         "llemma-math": "llemma.evals.answers.llemma.judges:MATH",

@@ -1,7 +1,7 @@
 """The value of a Python program as an answer in mathematical notation.
 
-A value comes as the text that `str` gave in the sandbox (`[1, 2]`, `sqrt(2)/2`, `{x: 3}`, `Interval.open(0, oo)`). It is
-parsed by Python's own parser and never evaluated; what is not understood stays as it is and is compared as text.
+A value comes as the text that `str` gave in the sandbox (`[1, 2]`, `sqrt(2)/2`, `{x: 3}`, `Interval.open(0, oo)`). It
+is parsed by Python's own parser and never evaluated; what is not understood stays as it is and is compared as text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from llemma.evals.answers.equivalent import Comparison, Judge, compare
+from llemma.evals.answers.equivalent import DEFAULT, Comparison, compare
 from llemma.evals.answers.find import Found
 from llemma.evals.answers.normalise import MAX_TEXT, canonical
 
@@ -23,7 +23,14 @@ RELATIVE = Fraction(1, 10**9)
 _DIGITS = 10  # of a float that counts in a vote
 _ONLY = re.compile(r"\\\{(\([^()]*\)|[^,;]*)\\\}")
 _FLOAT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?")
-_NAMES = {"pi": "\\pi ", "E": "e", "I": "i", "oo": "\\infty ", "inf": "\\infty ", "EmptySet": "\\emptyset ", "True": "True"}
+_NAMES = {
+    "pi": "\\pi ",
+    "E": "e",
+    "I": "i",
+    "oo": "\\infty ",
+    "inf": "\\infty ",
+    "EmptySet": "\\emptyset ",
+}
 _FUNCTIONS = {"log": "\\ln", "ln": "\\ln", "Abs": "abs", "asin": "\\arcsin", "acos": "\\arccos", "atan": "\\arctan"}
 _FUNCTIONS |= {name: f"\\{name}" for name in ("sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh")}
 _OPERATORS: dict[type[ast.AST], str] = {
@@ -45,7 +52,7 @@ class _Unknown(Exception):
 
 @lru_cache(maxsize=8192)
 def answer_text(value: str) -> str:
-    """`value` in mathematical notation: `\\\\{...\\\\}` for sets, `1, 2` for lists, `x=3` for the solutions of a dictionary."""
+    """`value` in mathematical notation: `\\\\{...\\\\}` for sets, `1, 2` for lists, `x=3` for dictionaries of solutions."""
     value = value.strip()
     if len(value) > MAX_TEXT or _FLOAT.fullmatch(value):
         return value
@@ -251,8 +258,8 @@ _WRITERS: dict[type[ast.AST], Callable[..., str]] = {
 def compare_values(answer: str, gold: str) -> Comparison:
     """`equivalent`, and numbers of a program within `RELATIVE` of the gold answer."""
     same = compare(answer, gold)
-    if not same.equal and (one := _ONLY.fullmatch(answer)):
-        same = compare(one.group(1), gold)  # solveset gives a set also where there is one solution
+    if not same.equal and (single := _ONLY.fullmatch(answer)):
+        same = compare(single.group(1), gold)  # solveset gives a set also where there is one solution
     if same.equal or "." not in answer:
         return same
     one, other = canonical(answer), canonical(gold)
@@ -275,8 +282,5 @@ def _given(text: str) -> Found | None:
     return Found(text.strip(), "program") if text.strip() else None
 
 
-def program_judge(base: Judge) -> Judge:
-    """The judge of programs' values for a task whose answers `base` judges."""
-    return replace(
-        base, name="program", version=1, find=_given, canonical=canonical_value, compare=compare_values, guess=False
-    )
+PROGRAM = replace(DEFAULT, name="program", version=1, find=_given, canonical=canonical_value, compare=compare_values)
+"""The judge of the values of programs."""
