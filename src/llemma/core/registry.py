@@ -54,6 +54,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "program": "llemma.evals.answers.python_values:PROGRAM",
         "llemma-gsm8k": "llemma.evals.answers.llemma.judges:GSM8K",
         "llemma-choice": "llemma.evals.answers.llemma.judges:CHOICE",
+        "llemma-gsm8k-python": "llemma.evals.answers.llemma.programs:GSM8K_PYTHON",
+        "llemma-math-python": "llemma.evals.answers.llemma.programs:MATH_PYTHON",
         "llemma-math": "llemma.evals.answers.llemma.judges:MATH",
         "llemma-ocw": "llemma.evals.answers.llemma.judges:OCW",
     },

@@ -88,11 +88,17 @@ def voted_safely(asked: Sequence[Sample], found: Sequence[Judgement], gold: str,
     """The verdict on a vote, with an exception of a plugged-in judge as the outcome `error`."""
     try:
         if judge.vote is not None:
-            ended = (sample.completion for sample in asked)
-            return judge.vote([None if c.finish == "error" else c.text for c in ended], gold)
+            return judge.vote([_voter(sample, judgement) for sample, judgement in zip(asked, found, strict=True)], gold)
         return judge_vote(found, gold, judge)
     except Exception as error:
         return _failed(judge, error)
+
+
+def _voter(sample: Sample, judgement: Judgement) -> str | None:
+    """What a judge with a vote of its own counts: whole texts, or the values of programs."""
+    if sample.ran:
+        return judgement.answer
+    return None if sample.completion.finish == "error" else sample.completion.text
 
 
 def _failed(judge: Judge, error: Exception) -> Judgement:

@@ -41,7 +41,8 @@ class Judge:
 
     `gold` reads the final answer out of what a data set calls its answer, which may be a whole solution.
     `guess` says that a prediction in which no answer is found may still be the answer itself.
-    `vote` votes over whole texts in a way of its own, given them and the gold answer; without it `vote.majority` does.
+    `vote` votes over whole texts in a way of its own, given them (or the values of
+    their programs) and the gold answer; without it `vote.majority` does.
     `exact_values` asks for programs' values as sympy writes them exactly (`srepr`), not as people do.
     """
 

@@ -1,6 +1,6 @@
 """The value of a Python program as an answer in mathematical notation.
 
-A value comes as the text that `str` gave in the sandbox (`[1, 2]`, `sqrt(2)/2`, `{x: 3}`, `Interval.open(0, oo)`). It
+A value comes as the text of `str` in the sandbox (`[1, 2]`, `sqrt(2)/2`, `{x: 3}`, `Interval.open(0, oo)`). It
 is parsed by Python's own parser and never evaluated; what is not understood stays as it is and is compared as text.
 """
 
@@ -52,7 +52,7 @@ class _Unknown(Exception):
 
 @lru_cache(maxsize=8192)
 def answer_text(value: str) -> str:
-    """`value` in mathematical notation: `\\\\{...\\\\}` for sets, `1, 2` for lists, `x=3` for dictionaries of solutions."""
+    """`value` in mathematical notation: braces for sets, `1, 2` for lists, `x=3` for dictionaries of solutions."""
     value = value.strip()
     if len(value) > MAX_TEXT or _FLOAT.fullmatch(value):
         return value
