@@ -14,7 +14,7 @@ from llemma.core import jsonl, registry
 from llemma.core.errors import DataError, MissingError, RecipeError
 from llemma.core.types import Problem
 from llemma.evals.answers import Judge
-from llemma.evals.programs import Program
+from llemma.evals.programs import Program, whole
 
 STOP = ("\n\nProblem:", "Problem:")
 """Where a base model leaves its solution and runs on into a problem of its own."""
@@ -72,6 +72,12 @@ def few_shot(problem: Problem, examples: Sequence[Example]) -> str:
     return "\n\n".join([*blocks, f"Problem:\n{problem.text}\n\nSolution:"])
 
 
+def few_shot_programs(problem: Problem, examples: Sequence[Example]) -> str:
+    """`few_shot` with `Program:` in the place of `Solution:`."""
+    blocks = [f"Problem:\n{example.problem}\n\nProgram:\n{example.solution}" for example in examples]
+    return "\n\n".join([*blocks, f"Problem:\n{problem.text}\n\nProgram:"])
+
+
 def open_task(spec: str, **options: Any) -> Task:
     """The registered task called `spec`, or the task of a user's own file; `options` go to its factory.
 
@@ -91,9 +97,11 @@ def jsonl_task(
     shots: int | None = None,
     max_tokens: int = 512,
     judge: str = "default",
+    programs: bool = False,
 ) -> Task:
     """The task of a file of rows `{problem, answer, id?, ...}`; the other fields go to `Problem.meta`.
 
+    `programs`: the solutions are Python programs, and their values the answers.
     `examples`: worked problems, or the path of a file of them; without it our own four. `shots`: all if not given.
     """
     if not path.is_file():
@@ -104,11 +112,12 @@ def jsonl_task(
         name=title,
         version=1,
         load=partial(read_problems, path, title),
-        prompt=few_shot,
-        judge=judge,
+        prompt=few_shot_programs if programs else few_shot,
+        judge="program" if programs else judge,
         max_tokens=max_tokens,
         shots=len(worked) if shots is None else shots,
         examples=worked,
+        program=Program(whole) if programs else None,
     )
 
 
