@@ -2,7 +2,7 @@
 
 python bench/graders.py ../shared/benchmarks --labelled DIR --half open --peers PYTHON --mv-tests FILE...
 
-`--labelled` is what labelled.py wrote; PYTHON is an environment with math-verify and lm_eval; without it ours runs alone.
+`--labelled` is what labelled.py wrote; PYTHON is an environment with math-verify and lm_eval; without it ours is alone.
 Each grader works in a process of its own; all of them get the same pairs, a hundred at a time in turn, so that a busy
 machine is busy for all. A pair has ten seconds; then its grader is ended and started again. Failures are printed with
 `--show N`, never those of the half that is held out.
