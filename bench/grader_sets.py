@@ -115,7 +115,7 @@ def samples(path: Path) -> list[Pair]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".jsonl":
         rows = [json.loads(line) for line in text.splitlines()]
-        return [Pair(row["pred"], row["gold"], row["equal"], "text", "samples") for row in rows]
+        return [Pair(row["pred"], row["gold"], row["equal"], "completion", "samples") for row in rows]
     subsets = json.loads(text[text.index("{") : text.rindex("}") + 1])
     return [
         Pair(row["model_answer"], row["reference_answer"], row["result"] == "Correct", "text", name)
