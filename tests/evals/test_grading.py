@@ -92,8 +92,8 @@ def test_ten_megabytes_take_less_than_five_seconds(tmp_path, task):
 def test_a_wrong_name_is_told(tmp_path):
     with pytest.raises(UsageError, match="unknown task"):
         graded(tmp_path, [], task="gsm9k")
-    with pytest.raises(MissingError, match="not built yet"):
-        graded(tmp_path, [], task="math", protocol="llemma")
+    with pytest.raises(MissingError, match="has no task 'svamp'"):
+        graded(tmp_path, [], task="svamp", protocol="llemma")
     with pytest.raises(UsageError, match="needs a task"):
         graded(tmp_path, [], protocol="llemma")
 

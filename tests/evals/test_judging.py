@@ -3,13 +3,13 @@ import pytest
 from llemma.core.errors import DataError
 from llemma.core.types import Completion, Problem
 from llemma.evals.answers import DEFAULT, Judge
-from llemma.evals.judging import verdicts
+from llemma.evals.judging import Sample, verdicts
 
 PROBLEMS = {"p": Problem(id="p", task="t", text="?", answer="7")}
 
 
 def judged(*completions, judge=DEFAULT):
-    return list(verdicts(completions, PROBLEMS, {"t": judge}))
+    return list(verdicts(map(Sample, completions), PROBLEMS, {"t": judge}))
 
 
 def sampled(*texts, finish="stop"):

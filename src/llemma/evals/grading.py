@@ -16,8 +16,11 @@ import msgspec
 
 from llemma.core import jsonl
 from llemma.core.types import Outcome
-from llemma.evals.answers import DEFAULT, Judge, Judgement, judge_answer
+from llemma.evals.answers import Judge, Judgement, judge_answer
+from llemma.evals.answers.find import MAX_ANSWER
+from llemma.evals.answers.llemma.vote import published_vote
 from llemma.evals.answers.tasks import judge_of
+from llemma.evals.answers.workers import Undecided
 from llemma.evals.vote import majority
 
 Row = dict[str, Any]
@@ -35,7 +38,10 @@ class Graded(msgspec.Struct, frozen=True):
 
 
 class Voted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row of votes: the winning answer, its samples, the number of distinct answers; `why` for an `error`."""
+    """A row of votes: the winning answer, its samples, the number of distinct answers; `why` for an `error`.
+
+    The protocol `llemma` adds `why` to every row, and the published `pass_rate`.
+    """
 
     id: Any
     answer: str | None
@@ -43,6 +49,7 @@ class Voted(msgspec.Struct, frozen=True, omit_defaults=True):
     votes: int
     clusters: int
     why: str = ""
+    pass_rate: float | None = None
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -63,9 +70,12 @@ def grade(source: Path, out: Path, *, task: str | None = None, protocol: str = "
     return _convert(source, out, lambda row: _graded(row, judge))
 
 
-def vote(source: Path, out: Path) -> Summary:
-    """Vote over rows `{id, preds: [...], gold}`; see `Voted`."""
-    return _convert(source, out, lambda row: _voted(row, DEFAULT))
+def vote(source: Path, out: Path, *, task: str | None = None, protocol: str = "default") -> Summary:
+    """Vote over rows `{id, preds: [...], gold}`; see `Voted`. An unknown task or protocol is a `LlemmaError`."""
+    judge = judge_of(task, protocol)
+    if protocol == "llemma":
+        return _convert(source, out, lambda row: _voted_as_published(row, judge))
+    return _convert(source, out, lambda row: _voted(row, judge))
 
 
 def _convert(source: Path, out: Path, work: Callable[[Row], Graded | Voted]) -> Summary:
@@ -128,11 +138,19 @@ def _graded(row: Row, judge: Judge) -> Graded:
         gold = _field(row, "gold")
         # a model that said nothing is no damaged row
         pred = "" if "pred" in row and row["pred"] is None else _field(row, "pred")
-        judgement = judge_answer(pred, gold, judge)
+        judgement = _judged(pred, gold, judge)
     except Exception as error:
         judgement = Judgement("error", None, _reason(error))
     seconds = round(time.perf_counter() - begun, 6)
-    return Graded(_id(row), judgement.outcome, judgement.answer, gold, judgement.why, seconds)
+    answer = judgement.answer[:MAX_ANSWER] if judgement.answer else judgement.answer
+    return Graded(_id(row), judgement.outcome, answer, gold, judgement.why, seconds)
+
+
+def _judged(pred: str, gold: str, judge: Judge) -> Judgement:
+    try:
+        return judge_answer(pred, gold, judge)
+    except Undecided as undecided:
+        return Judgement(undecided.outcome, _answer(pred, judge), undecided.why)
 
 
 def _reason(error: Exception) -> str:
@@ -141,11 +159,9 @@ def _reason(error: Exception) -> str:
 
 def _voted(row: Row, judge: Judge) -> Voted:
     try:
-        gold, preds = _field(row, "gold"), row.get("preds")
-        if not isinstance(preds, list):
-            raise TypeError("the row has no 'preds'" if preds is None else f"'preds' is {_kind(preds)}, not a list")
-        found = {pred: _answer(pred, judge) for pred in {_pred(pred) for pred in preds}}
-        vote = majority([found[_pred(pred)] for pred in preds], judge.canonical)
+        gold, preds = _field(row, "gold"), _preds(row)
+        found = {pred: _answer(pred, judge) for pred in set(preds)}
+        vote = majority([found[pred] for pred in preds], judge.canonical)
         if vote.answer is None:
             return Voted(_id(row), None, "no_answer", 0, 0)
         outcome: Outcome = "right" if judge.compare(vote.answer, judge.gold(gold)).equal else "wrong"
@@ -154,9 +170,21 @@ def _voted(row: Row, judge: Judge) -> Voted:
         return Voted(_id(row), None, "error", 0, 0, _reason(error))
 
 
-def _pred(value: Any) -> str:
+def _voted_as_published(row: Row, judge: Judge) -> Voted:
     try:
-        return "" if value is None else _text(value)
+        vote = published_vote(_preds(row), _field(row, "gold"), judge)
+    except Exception as error:
+        return Voted(_id(row), None, "error", 0, 0, _reason(error))
+    answer = vote.answer[:MAX_ANSWER] if vote.answer else vote.answer
+    return Voted(_id(row), answer, vote.outcome, vote.votes, vote.clusters, vote.why, vote.pass_rate)
+
+
+def _preds(row: Row) -> list[str]:
+    preds = row.get("preds")
+    if not isinstance(preds, list):
+        raise TypeError("the row has no 'preds'" if preds is None else f"'preds' is {_kind(preds)}, not a list")
+    try:
+        return ["" if pred is None else _text(pred) for pred in preds]
     except TypeError as error:
         raise TypeError(f"one of 'preds' {error}") from None
 

@@ -47,6 +47,8 @@ class TaskFacts(msgspec.Struct, frozen=True):
     max_tokens: int
     stop: list[str]
     seed: int
+    sandbox: str = ""
+    """Of a task whose answers are the values of programs, the isolation under which these ran."""
 
 
 class Facts(msgspec.Struct, frozen=True):

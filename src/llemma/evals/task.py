@@ -14,6 +14,7 @@ from llemma.core import jsonl, registry
 from llemma.core.errors import DataError, MissingError, RecipeError
 from llemma.core.types import Problem
 from llemma.evals.answers import Judge
+from llemma.evals.programs import Program
 
 STOP = ("\n\nProblem:", "Problem:")
 """Where a base model leaves its solution and runs on into a problem of its own."""
@@ -45,6 +46,8 @@ class Task:
     max_tokens: int = 512
     shots: int = 4
     examples: tuple[Example, ...] = field(default=(), repr=False)
+    program: Program | None = None
+    """How completions become programs, for a task whose answers are what these give."""
 
     def shown(self, shots: int | None = None) -> tuple[Example, ...]:
         """The first `shots` examples (the task's own number without it); more than there are is a `RecipeError`."""

@@ -3,7 +3,7 @@
 import pytest
 
 from llemma.evals.answers import judge_answer
-from llemma.evals.answers.llemma import CHOICE, GSM8K
+from llemma.evals.answers.llemma.judges import CHOICE, GSM8K
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,9 @@ def test_gsm8k_compares_strings():
         ("Final Answer: The final answer is (B). I hope it is correct.", "right"),
         ("Final Answer: The final answer is (B).", "right"),
         ("Final Answer: The final answer is (C). Final Answer: The final answer is (B).", "wrong"),
+        ("Final Answer: The final answer is (B) ", "right"),
+        ("Final Answer: The final answer is (B)c", "right"),  # a letter of the closing sentence, stripped with it
+        ("Final Answer: The final answer is (B), because", "wrong"),  # the comma belongs to the answer
         ("Final Answer: The final answer is (B)", "no_answer"),
         ("Final Answer: The final answer is B.", "no_answer"),
         ("Final Answer: The final answer is (E).", "no_answer"),

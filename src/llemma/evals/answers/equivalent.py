@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 from llemma.core.types import Completion, Outcome
-from llemma.evals.answers.find import MAX_ANSWER, Found, boxed, find
-from llemma.evals.answers.normalise import Canonical, canonical
+from llemma.evals.answers.find import MAX_ANSWER, Found, find
+from llemma.evals.answers.normalise import Canonical, canonical, near
+
+ROUNDED_DIGITS = 6
+"""Significant digits from which a decimal may stand for an exact value."""
 
 _SHOWN = 60  # characters of an answer in a reason
+_DECIMAL_COMMA = re.compile(r"(-?[0-9]{1,9}),([0-9]{2,9})")
+_DECIMAL = re.compile(r"[0-9][0-9,]*\.[0-9]+|\.[0-9]+")
 
 
 class Comparison(NamedTuple):
@@ -34,6 +41,9 @@ class Judge:
 
     `gold` reads the final answer out of what a data set calls its answer, which may be a whole solution.
     `guess` says that a prediction in which no answer is found may still be the answer itself.
+    `vote` votes over whole texts in a way of its own, given them (or the values of
+    their programs) and the gold answer; without it `vote.majority` does.
+    `exact_values` asks for programs' values as sympy writes them exactly (`srepr`), not as people do.
     """
 
     name: str
@@ -43,6 +53,8 @@ class Judge:
     compare: Callable[[str, str], Comparison]
     gold: Callable[[str], str] = str.strip
     guess: bool = False
+    vote: Callable[[Sequence[str | None], str], Judgement] | None = None
+    exact_values: bool = False
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -52,23 +64,72 @@ def equivalent(a: str, b: str) -> bool:
 
 def compare(answer: str, gold: str) -> Comparison:
     """`equivalent` with its reason."""
-    one, other = canonical(answer), canonical(gold)
-    if one.form != other.form or one.number != other.number:
+    return compare_forms(canonical(answer), canonical(gold), rounded)
+
+
+def compare_forms(one: Canonical, other: Canonical, close: Callable[[Canonical, Canonical], bool]) -> Comparison:
+    """Whether two canonical answers are the same; `close` says whether the first of two forms rounds the second."""
+    same = one.form == other.form and one.number == other.number
+    if not same and not close(one, other) and not close(other, one):
         return Comparison(False, _difference(one, other))
     if one.unit and other.unit and one.unit != other.unit:
         return Comparison(False, f"same number, different units: {one.unit} and {other.unit}")
     if one.name and other.name and one.name != other.name:
         return Comparison(False, f"same value of different names: {one.name} and {other.name}")
-    return Comparison(True, f"same {'number' if one.number else 'text'} {_short(one.form)}")
+    if not same:
+        return Comparison(True, f"{_shown(one)} and {_shown(other)} agree in every decimal given")
+    return Comparison(True, f"same {_kind(one)} {_shown(one)}")
+
+
+def rounded(one: Canonical, other: Canonical) -> bool:
+    """Whether `one` is a decimal of at least six significant digits, and all of them are those of `other`.
+
+    `other` is no decimal: a fraction without a finite decimal form, or a value like \\sqrt{2}. It may be cut off
+    or rounded behind its last digit.
+    """
+    if _comma_for_point(one, other):
+        return True
+    places = decimal_places(one.text) if one.number else None
+    if places is None or places[0] < ROUNDED_DIGITS:
+        return False
+    if other.number and decimal_places(other.text) is None:
+        value = Fraction(other.form) if len(other.form) < 200 else None
+    else:
+        value = near(other.text) if other.form.startswith("~") else None
+    if value is None:
+        return False
+    missing, unit = abs(value) - abs(Fraction(one.form)), Fraction(10) ** -places[1]
+    return value * Fraction(one.form) > 0 and -unit / 2 <= missing < unit
+
+
+def _comma_for_point(one: Canonical, other: Canonical) -> bool:
+    """`1,22` and `1.22`; not `1,2`, which is more often a list."""
+    written = _DECIMAL_COMMA.fullmatch(one.text)
+    return written is not None and other.number and other.text == f"{written.group(1)}.{written.group(2)}"
+
+
+def decimal_places(text: str) -> tuple[int, int] | None:
+    """Significant digits and decimal places of the one decimal number in `text`, None when there is none."""
+    found = _DECIMAL.findall(text)
+    if len(found) != 1 or "/" in text or "\\frac" in text or "10" in text.partition(found[0])[2]:
+        return None
+    whole, _, after = found[0].replace(",", "").partition(".")
+    return len((whole + after).lstrip("0")), len(after)
 
 
 def _difference(one: Canonical, other: Canonical) -> str:
-    kind = {(True, True): "numbers", (False, False): "texts"}.get((one.number, other.number), "a number and a text")
-    return f"{kind} differ: {_short(one.form)} and {_short(other.form)}"
+    kinds = {_kind(one), _kind(other)}
+    kind = f"{kinds.pop()}s" if len(kinds) == 1 else " and ".join(f"a {kind}" for kind in sorted(kinds))
+    return f"{kind} differ: {_shown(one)} and {_shown(other)}"
 
 
-def _short(form: str) -> str:
-    return form if len(form) <= _SHOWN else f"{form[:_SHOWN]}… ({len(form)} characters)"
+def _kind(one: Canonical) -> str:
+    return "number" if one.number else "formula" if "~" in one.form else "text"
+
+
+def _shown(one: Canonical) -> str:
+    text = one.text if "~" in one.form or "#" in one.form else one.form
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def judge(text: str, gold: str, by: Judge | None = None) -> Judgement:
@@ -82,7 +143,7 @@ def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
     by = by or DEFAULT
     gold = by.gold(gold)
     found = by.find(text)
-    if found is None and by.guess and text.strip():
+    if by.guess and (found is None or found.rule == "last sentence") and text.strip():
         equal, why = by.compare(text.strip(), gold)
         if equal:
             return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text]")
@@ -98,7 +159,7 @@ def judge_completion(completion: Completion, gold: str, by: Judge | None = None)
     if completion.finish == "error":
         return Judgement("error", None, completion.error or "the backend reported an error")
     found = by.find(completion.text)
-    if completion.finish == "length" and (found is None or found.rule == "bare"):
+    if completion.finish == "length" and (found is None or found.rule in ("bare", "last sentence")):
         return Judgement("cut_off", None, f"no answer within {completion.tokens or 'the allowed'} tokens")
     return _judge_found(found, gold, by)
 
@@ -115,10 +176,13 @@ def _form(answer: str) -> str:
 
 
 def final(gold: str) -> str:
-    """The final answer of a gold answer that may be a whole solution: after its last `####`, or in its last box."""
+    """The final answer of a gold answer that may be a whole solution: behind `####`, in its last box, or stated."""
     _, marker, behind = gold.rpartition("####")
-    return behind.strip() if marker else boxed(gold) or gold.strip()
+    if marker:
+        return behind.strip()
+    found = find(gold)
+    return found.answer if found and found.rule in ("\\boxed", "answer is") else gold.strip()
 
 
-DEFAULT = Judge("default", 2, find=find, canonical=_form, compare=compare, gold=final, guess=True)
+DEFAULT = Judge("default", 3, find=find, canonical=_form, compare=compare, gold=final, guess=True)
 """The judge of the protocol `default`."""

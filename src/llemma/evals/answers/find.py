@@ -1,9 +1,10 @@
 """Where the answer is in a completion, or that there is none.
 
 The last explicit statement or box wins ("Final Answer: …", "The answer is …", `#### n`, `\\boxed{}`), because an answer
-may be recited inside the reasoning before the final one; then the whole text, when it is short enough to be an answer
-and nothing else. A text that runs on into a next problem is cut there first. All patterns are bounded: completions are
-untrusted and can be megabytes of anything.
+may be recited inside the reasoning before the final one; boxes joined by "and" or a comma are one answer. Then the
+whole text, when it is short enough to be an answer and nothing else; then what its last sentence concludes. A text
+that runs on into a next problem is cut there first. All patterns are bounded: completions are untrusted and can be
+megabytes of anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import islice
 
 import msgspec
 
+from llemma.evals.answers.conclusion import concluded, labelled, said
 from llemma.evals.answers.normalise import canonical
 
 MAX_BARE = 80
@@ -41,6 +43,13 @@ _MARKER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]{0,8}")
+_MAX_GAP = 60  # characters between two boxes that are joined
+_JOINT = re.compile(
+    r"(?: [a-z]{2,15}(?= (?:and|or) ))?"  # \boxed{1} paper and \boxed{2} bins
+    r"(?:[ \t$,;&]|\n(?!\n)|\\[()\[\],;! ]|\\q?quad|\\text ?\{ ?(?:and|or)? ?\}|and(?![a-z])|or(?![a-z]))*"
+    r"(?:[a-z](?:_\{?[0-9]\}?)? ?= ?)?"
+)
+_NAME_BEFORE = re.compile(r"(?<![A-Za-z\\])[a-z](?:_\{?[0-9]\}?)? ?= ?$")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _END = re.compile(r"\.(?=\s|$)|,? (?:because|since|which)\b|[ \t]I hope\b")
 # $18 is money and opens no formula: a number, then the end of a sentence or a plain word
@@ -67,7 +76,11 @@ def find(text: str) -> Found | None:
     if boxed and stated and _ADJECTIVE.fullmatch(stated.answer):
         stated = None  # "... = \\boxed{3}. The answer is positive, because ..."
     # a box behind "the answer is" is part of it, or more final than it
-    return (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
+    found = (boxed or stated if boxed_at > stated_at else stated or boxed) or _bare(text)
+    if found is not None:
+        return found
+    answer = concluded(text)
+    return Found(answer, "last sentence") if answer else None
 
 
 def tail(text: str) -> str:
@@ -91,7 +104,7 @@ def _stated(text: str) -> tuple[int, Found | None]:
         if _CHECKED.search(text[max(0, match.start() - 25) : match.start()]):
             continue
         if answer and not _opinion(answer):
-            return match.start(), Found(answer, "####" if match.group().endswith("#") else "answer is")
+            return match.start(), Found(said(answer), "####" if match.group().endswith("#") else "answer is")
     return -1, None
 
 
@@ -130,31 +143,42 @@ def _outside_formula(before: str) -> bool:
     return closed and plain.count("{") <= plain.count("}")
 
 
-def boxed(text: str) -> str | None:
-    """What is in the last `\\boxed{}` or `\\fbox{}` of `text`, or None."""
-    found = _last_box(text)[1]
-    return found.answer if found else None
-
-
 def _last_box(text: str) -> tuple[int, Found | None]:
+    """The last box, or the last boxes that are joined by "and", "or" and commas; and where they begin."""
+    boxes: list[tuple[str, str]] = []
+    begin = -1
     for match in _last(_BOX.finditer(text)):
-        inside = _box_at(text, match.end())
-        if inside:
-            return match.start(), Found(inside, "\\boxed")
-    return -1, None
+        inside, end = _box_at(text, match.end())
+        if not inside:
+            if boxes:
+                break
+            continue
+        if boxes and not (begin - end <= _MAX_GAP and _JOINT.fullmatch(text, end, begin)):
+            break
+        boxes.insert(0, (_named(text, match.start()), inside))
+        begin = match.start()
+    # names count when each box of several has one: y_1 = \boxed{...} and y_2 = \boxed{...}
+    named = len(boxes) > 1 and all(name for name, _ in boxes)
+    parts = dict.fromkeys(f"{name}{inside}" if named else inside for name, inside in boxes)
+    return begin, Found(", ".join(parts)[:MAX_ANSWER], "\\boxed") if boxes else None
 
 
-def _box_at(text: str, start: int) -> str | None:
-    """The content of a box whose command ends at `start`: `{...}` with nested braces, or the next word."""
+def _named(text: str, begin: int) -> str:
+    name = _NAME_BEFORE.search(text, max(0, begin - 20), begin)
+    return name.group() if name else ""
+
+
+def _box_at(text: str, start: int) -> tuple[str, int]:
+    """The content of a box whose command ends at `start`, `{...}` with nested braces or the next word, and its end."""
     if text[start : start + 1] != "{":
         words = text[start : start + MAX_BARE].split(maxsplit=1)
-        return words[0].strip("$.,") if words else None
+        return (words[0].strip("$.,"), start + len(words[0])) if words else ("", start)
     depth = 0
     for match in islice(_BRACE.finditer(text, start), _BRACES_TRIED):
         depth += {"{": 1, "}": -1}.get(match.group(), 0)
         if depth == 0 and match.group() == "}":
-            return text[start + 1 : match.start()].strip()[:MAX_ANSWER]
-    return None
+            return text[start + 1 : match.start()].strip()[:MAX_ANSWER], match.end()
+    return "", start
 
 
 def _bare(text: str) -> Found | None:
@@ -162,7 +186,7 @@ def _bare(text: str) -> Found | None:
     words = len(_WORD.findall(_SILENT.sub("", answer))) if len(answer) <= MAX_FORMULA else MAX_FORMULA
     if not answer or len(answer) > (MAX_FORMULA if not words else MAX_BARE) or answer[-1] in ":=+*/,(<>":
         return None
-    if answer.count("{") > answer.count("}"):
-        return None  # broken off
+    if answer.count("{") > answer.count("}") or labelled(answer):
+        return None  # broken off; a sentence
     few = words <= (0 if "\n" in answer else 2)
     return Found(answer, "bare") if few or canonical(answer).number else None

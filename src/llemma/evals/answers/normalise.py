@@ -3,7 +3,8 @@
 Conventions, each of which a reader may disagree with:
 
 - Numbers are exact rationals: `1,200`, `1200.0`, `1.2e3`, `\\frac{2400}{2}` and `$1,200` are one number, and `0.33`
-  is not 1/3.
+  is not 1/3 (a decimal of six digits and more may stand for it: `equivalent.rounded`).
+- Formulas are compared by their values, see `values`.
 - A currency sign, a percent sign and trailing unit words are units; 50% is 50 of something, never 0.5.
   The unit is no part of the canonical form; `equivalent` refuses two answers in different measures (`3 hours`,
   `3 minutes`), but does not compare counted things (`3 apples`, `3 pears`).
@@ -16,39 +17,43 @@ Conventions, each of which a reader may disagree with:
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from functools import lru_cache
 
 import msgspec
 
 from llemma.evals.answers.numbers import plain, read_number
-from llemma.evals.answers.structure import structure, variable
+from llemma.evals.answers.relations import variable
+from llemma.evals.answers.structure import scalar, structure
 
 MAX_TEXT = 2_000
 """Characters of an answer that is normalised; a longer one is compared as it stands."""
 
+_NEAR = 330  # bits behind the point
 _WRAPPING = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'))
 _WRAPPING_COMMAND = re.compile(r"\\(?:boxed|fbox|text|textbf|textrm|textit|mathbf|mathrm|mbox|displaystyle) ?(?=\{)")
 _FONT = re.compile(r"\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox|operatorname) ?\{([^{}]*)\}")
 _FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ apples`
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
 _CLOCK = re.compile(r"([0-9]{1,2}:[0-9]{2}) ?([AaPp])\.? ?[Mm]\.?")
-_CHOICE = re.compile(r"\(([A-Za-z])\)")
+_CHOICE = re.compile(r"\( ?([A-Za-z]) ?\)")
 _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
 
 
 class Canonical(msgspec.Struct, frozen=True):
     """The comparable form of an answer: `form` is all that a vote compares; `unit` and `name` (of `x = 5`) may be
-    empty."""
+    empty. `text` is what was read, without wrapping, for people."""
 
     form: str
     number: bool = False
     unit: str = ""
     name: str = ""
+    text: str = ""
 
 
 def canonical(answer: str) -> Canonical:
     """The canonical form of an answer. Never raises; time is bounded. Each distinct string is worked out once."""
-    return _canonical(answer) if len(answer) <= MAX_TEXT else Canonical(answer.strip())
+    return _canonical(answer) if len(answer) <= MAX_TEXT else Canonical(answer.strip(), text=answer.strip())
 
 
 @lru_cache(maxsize=8192)
@@ -56,15 +61,28 @@ def _canonical(answer: str) -> Canonical:
     text = plain(unwrap(answer))
     quantity = read_number(text)
     if quantity is not None:
-        return Canonical(str(quantity.value), True, quantity.unit, variable(text))
+        return Canonical(str(quantity.value), True, quantity.unit, variable(text), text)
     found = structure(text)
     if found is not None:
-        return Canonical(found.form, found.number, found.unit, found.name)
-    return Canonical(_text_form(text))
+        return Canonical(found.form, found.number, found.unit, found.name, text)
+    return Canonical(_text_form(text), text=text)
+
+
+@lru_cache(maxsize=1024)
+def near(text: str) -> Fraction | None:
+    """The value of an answer's `text`, to 100 digits, when it is one real number."""
+    value = scalar(text)
+    if value is None:
+        return None
+    if value.exact is not None:
+        return value.exact
+    (at,) = set(value.at) if len(value.at) == 1 else (None,)
+    return None if at is None or at.imag else Fraction(int(at.real * 2**_NEAR), 2**_NEAR)
 
 
 def unwrap(text: str) -> str:
     """`text` without what merely surrounds it: blanks, `$`, `\\(`, `\\boxed{}`, emphasis, quotes, a final full stop."""
+    text = text.replace('\\"', '"')
     for _ in range(8):  # one layer a turn; deeper wrapping is no answer
         before, text = text, text.strip()
         text = text[:-1].rstrip() if text.endswith((".", ",", ";")) else text

@@ -13,7 +13,7 @@ import msgspec
 MAX_DIGITS = 400
 """Digits of a number, and absolute value of a power of ten: beyond these an answer stays a text."""
 
-_DECIMAL = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_DECIMAL = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SIGN = r"(?P<sign>[+-]?) ?"
 _WHOLE = r"(?:(?P<whole>[0-9]{1,9}) ?)?"
 _FRAC = re.compile(
@@ -27,13 +27,22 @@ _PLAIN = re.compile(
     r"| ?(?:\\times|\\cdot|\*) ?10 ?\^ ?"
     r"(?:(?P<p1>[0-9])(?![0-9])|\{ ?(?P<p>[+-]?[0-9]+) ?\}|\(?(?P<p2>[+-]?[0-9]+)\)?))?"
 )
+_REPEATING = re.compile(rf"{_SIGN}(?P<a>[0-9]*)\.(?P<b>[0-9]*) ?\\(?:overline|bar|dot) ?\{{? ?(?P<c>[0-9]+) ?\}}?")
 _NEW_ROW = re.compile(r"\\\\(?:\[[0-9.]{1,6}(?:em|ex|pt|mm|cm)\])?")
+# a backslash too many before a command, out of text that was quoted twice; in a matrix three would stand there
+_DOUBLED = re.compile(
+    r"(?<!\\)\\\\(?=(?:d?frac|sqrt|left|right|text|boxed|pi|leq?|geq?|lt|gt|in|cup|infty|cdot|times|circ|pm|begin|end)"
+    r"(?![A-Za-z]))"
+)
 ROW = "\x1e"
 """What `plain` makes of TeX's new row, so that the spacing commands behind it are told apart from it."""
 
-_THOUSANDS = re.compile(r"(?<=[0-9])(?:\{,\}|,?\\[,!;:]|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
+_THOUSANDS = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\} ?|,?\\! ?|\\[,;:]|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
+_SQUARE_METRE = re.compile(r"(?<=[0-9 ])([cdkm]?m)([²³])")
+_SPACED = re.compile(r"([+-]? ?[1-9][0-9]{0,2})((?: [0-9]{3})+)((?:\.[0-9]+)?)")
 _CHARACTERS = str.maketrans(
     {"−": "-", "–": "-", "﹣": "-", "\uff0d": "-", "×": "\\times ", "⁄": "/", "∕": "/", "°": "\\degree "}
+    | {"¹": "^1", "²": "^2", "³": "^3"}
     | dict.fromkeys("~\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
 )
 _ASSIGNED = re.compile(r"\\?[A-Za-z]{1,6}(?:_\{?[A-Za-z0-9]\}?)? ?= ?")
@@ -43,7 +52,8 @@ _MONEY_BEFORE = re.compile(r"([+-]? ?)(US\$|USD|\\\$|\$|€|£) ?(?=[+-]?[.0-9])
 _SIGNS = {"%": "percent", "$": "dollar", "€": "euro", "£": "pound sterling", "¢": "cent"}
 _DEGREES = re.compile(r" ?(?:\^ ?\{? ?\\(?:circ|degree) ?\}?|\\degree|\\circ) ?([CF]?)")
 _FONT_WORDS = re.compile(
-    r" ?\\(?:text|mathrm|textrm|textbf|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}(?: ?\^ ?\{? ?([23]) ?\}?)?"
+    r" ?\\(?:text|mathrm|textrm|textbf|textit|textnormal|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}"
+    r"(?: ?\^ ?\{? ?([23]) ?\}?)?"
 )
 _ASIDE = re.compile(r" ?\(([A-Za-z][A-Za-z ./-]{0,60})\)")
 _WORDS = re.compile(r"( ?)([A-Za-z]{2,}(?:[ /-][A-Za-z]+){0,6})(?: ?\^ ?\{? ?([23]) ?\}?)?")
@@ -107,9 +117,11 @@ class Quantity(msgspec.Struct, frozen=True):
 
 def plain(text: str) -> str:
     """Typography made uniform: minus signs, blanks, TeX spacing, thousands separators, fraction commands."""
+    text = _SQUARE_METRE.sub(r" \\text{\1}\2", text.replace("\\text{,}", ","))
     text = _THOUSANDS.sub(",", text).translate(_CHARACTERS)
+    text = _DOUBLED.sub(lambda _: "\\", text)
     text = _NEW_ROW.sub(ROW, text)
-    text = re.sub(r"\\(?:left|right|displaystyle|quad|[,!;: ])(?![A-Za-z])|\\[,!;:]", " ", text)
+    text = re.sub(r"\\(?:left|right|displaystyle)(?![A-Za-z])|\\q?quad|\\[,!;: ]", " ", text)
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
     return re.sub(r" {2,}", " ", text).strip()
 
@@ -117,9 +129,13 @@ def plain(text: str) -> str:
 def read_number(text: str) -> Quantity | None:
     """The number that the whole of `text` (made `plain`) is, or None."""
     text = _ASSIGNED.sub("", text, count=1) if _ASSIGNED.match(text) else text
+    if _SPACED.fullmatch(text):
+        text = text.replace(" ", "")  # 1 000 000
     money = _MONEY_BEFORE.match(text)
     if money is not None:
         text = money.group(1) + text[money.end() :]
+    if repeating := _REPEATING.fullmatch(text):
+        return Quantity(_repeating(**repeating.groupdict())) if len(text) < MAX_DIGITS else None
     for pattern in (_FRAC, _RATIO, _PLAIN):
         match = pattern.match(text)
         if match is not None:
@@ -128,6 +144,12 @@ def read_number(text: str) -> Quantity | None:
                 return None
             return Quantity(value, _MONEY[money.group(2)] if money else unit)
     return None
+
+
+def _repeating(sign: str, a: str, b: str, c: str) -> Fraction:
+    """a.bccc..."""
+    value = Fraction(int((a + b) or "0"), 10 ** len(b)) + Fraction(int(c), (10 ** len(c) - 1) * 10 ** len(b))
+    return -value if sign == "-" else value
 
 
 def _value(match: re.Match[str]) -> Fraction | None:

@@ -1,4 +1,4 @@
-"""Answers made of parts: sets, tuples and intervals, lists, plus-minus, matrices, unions, equations, inequalities.
+"""Answers made of parts: sets, tuples and intervals, lists, plus-minus, matrices, unions; relations are in `relations`.
 
 One recursive normal form over text that is already `plain`. What is not understood gives None, and is then compared as
 text: a wrong "different" is better than a wrong "same".
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import NamedTuple
 
-from llemma.evals.answers import exact, formula
-from llemma.evals.answers.exact import Sum, Unread
-from llemma.evals.answers.numbers import ROW, read_number, unit_of
+from llemma.evals.answers import formula, relations, values
+from llemma.evals.answers.forms import INFINITY, Found, all_of, shown, union, without_unit
+from llemma.evals.answers.numbers import ROW, read_number
+from llemma.evals.answers.values import Unread, Value
 
 MAX_PARTS, MAX_NESTING = 200, 6
 
@@ -25,66 +24,76 @@ _UNICODE = str.maketrans(
         "≤": "\\le ",
         "≥": "\\ge ",
         "≠": "\\ne ",
+        "≈": "\\approx ",
         "∪": "\\cup ",
+        "∈": "\\in ",
         "·": "\\cdot ",
+        "∅": "\\emptyset ",
+        "ℝ": "\\mathbb{R}",
     }
-    | {"⟨": "\\langle ", "⟩": "\\rangle ", "θ": "\\theta "}
+    | {"⟨": "\\langle ", "⟩": "\\rangle ", "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "∠": "\\angle "}
+    | {sup: f"^{digit}" for digit, sup in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+    | {sub: f"_{digit}" for digit, sub in enumerate("₀₁₂₃₄₅₆₇₈₉")}
 )
-_ROOT_SIGN = re.compile(r"√ ?([0-9]+|[A-Za-z](?![A-Za-z]))")
-_JOINING = re.compile(r"\\(?:text|mbox|textrm|mathrm|textbf) ?\{ ?(and|or) ?\}")
+_ROOT_SIGN = re.compile(r"√ ?(?:([0-9]+|[A-Za-z](?![A-Za-z]))|(?=[({]))")
+_JOINING = re.compile(r"\\(?:text|mbox|textrm|mathrm|textbf) ?\{ ?(and|or) ?\}|(?<=[)\]0-9}])(and|or)(?=[(\[0-9\\-])")
 _SEPARATOR = re.compile(r" ?([,;]) ?(?:(and|or)\b ?)?| (and|or)(?![A-Za-z]) ?")
+_BETWEEN = re.compile(r"[ ,;]*(?:and|or)?[ ,;]*")  # two formulas
+_RATIO = re.compile(r"[0-9.]+(?: ?: ?[0-9.]+)+")
 _OPEN, _CLOSE = "([{", ")]}"
-_INFINITY = re.compile(r"([+-]?) ?(?:\\infty|\\infinity|infinity|infty|inf)")
 _MATRIX = re.compile(
     r"\\begin ?\{([pbvBV]?matrix|smallmatrix|array)\} ?(?:\{[lcr| ]{1,20}\})?(.*)\\end ?\{\1\}", re.DOTALL
 )
-_NAME = re.compile(r"\\?[A-Za-z](?:_\{?[A-Za-z0-9]\}?)?|\\(?:theta|alpha|beta|lambda)")
-_NAMES = re.compile(r"\( ?[A-Za-z] ?(?:, ?[A-Za-z] ?){1,4}\)")  # of a tuple
-_FUNCTION = re.compile(r"[A-Za-z] ?\( ?[a-z](?: ?, ?[a-z])? ?\)|[A-Za-z]\^\{ ?-1 ?\} ?\( ?[a-z] ?\)")
-_MEMBER = re.compile(r"([A-Za-z]) ?\\in(?![A-Za-z]) ?")
-_RELATION = re.compile(r"\\(?:leq?|geq?|neq?|lt|gt|leqslant|geqslant)(?![A-Za-z])|[<>]=?|=")
-# fmt: off
-_KINDS = {
-    "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "\\le": "<=", "\\leq": "<=", "\\leqslant": "<=",
-    "\\ge": ">=", "\\geq": ">=", "\\geqslant": ">=", "\\lt": "<", "\\gt": ">", "\\ne": "!=", "\\neq": "!=",
-}
-# fmt: on
-_UNIT_BEHIND = re.compile(
-    r"(?: ?\\(?:text|mathrm|textrm|mbox) ?\{ ?[A-Za-z][A-Za-z ]{0,40}\}| [A-Za-z]{2,20}(?: [A-Za-z]{2,20}){0,3})"
-    r"(?: ?\^ ?\{? ?[23] ?\}?)?$"
-)
-
-
-class Found(NamedTuple):
-    """A normal form; whether it is one rational number; the unit and the name of a value that were taken off."""
-
-    form: str
-    number: bool = False
-    unit: str = ""
-    name: str = ""
+_BRACKETED = re.compile(r"([(\[]) ?(\\begin ?\{array\}.*\\end ?\{array\}) ?[)\]]", re.DOTALL)
+_MEMBER = re.compile(r"(\\?[A-Za-z](?:_\{?[A-Za-z0-9]\}?)?) ?\\in(?![A-Za-z]) ?")
+_CONDITION = re.compile(r" ?[A-Za-z](?: ?\\in ?\\(?:mathbb ?\{ ?R ?\}|R))? ?(?:\||\\mid(?![A-Za-z])|:) ?(?=[^|:]*$)")
+_FIXED = {"\\emptyset": "{}", "\\varnothing": "{}", "\\mathbb{R}": "(-oo,oo)", "\\R": "(-oo,oo)"}
+_WORDS_FIXED = {"all real numbers": "(-oo,oo)", "all reals": "(-oo,oo)", "the empty set": "{}"}
 
 
 def structure(text: str) -> Found | None:
     """The normal form of an answer made `plain`, or None where its shape is not known. Never raises."""
-    text = _ROOT_SIGN.sub(r"\\sqrt{\1}", text.translate(_UNICODE))
     try:
-        return _form(_JOINING.sub(r" \1 ", text).strip(), 0)
+        return form(_standard(text), 0)
     except (Unread, RecursionError):
         return None
 
 
-def variable(text: str) -> str:
-    """The one-letter name in `x = 5`, or an empty string."""
-    name = _NAME.match(text)
-    return name.group() if name and text[name.end() :].lstrip().startswith("=") else ""
+def scalar(text: str) -> Value | None:
+    """The value of an answer made `plain` that is one formula without variables, its name and unit off, or None."""
+    text = _standard(text)
+    try:
+        left, _, right = text.rpartition("=")
+        text, _ = without_unit(right.strip() if relations.NAME.fullmatch(left.strip()) else text)
+        value = formula.read(text)
+    except (Unread, RecursionError):
+        return None
+    return None if value.names else value
 
 
-def _form(text: str, depth: int) -> Found:
+def _standard(text: str) -> str:
+    text = _ROOT_SIGN.sub(lambda found: f"\\sqrt{{{found.group(1)}}}" if found.group(1) else "\\sqrt", text)
+    text = _JOINING.sub(lambda found: f" {found.group(1) or found.group(2)} ", _spans(text).translate(_UNICODE))
+    return formula.standard(re.sub(r" {2,}", " ", text).strip())
+
+
+def _spans(text: str) -> str:
+    """`$21,16$ or $11$` without its signs; of `$5, $6` they are money and stay."""
+    pieces = text.split("$")
+    if len(pieces) < 5 or len(pieces) % 2 == 0 or not all(_BETWEEN.fullmatch(piece) for piece in pieces[::2]):
+        return text
+    return "".join(pieces)
+
+
+def form(text: str, depth: int) -> Found:
+    """The normal form of a text made standard, `depth` levels inside an answer; `Unread` where it has none."""
     if depth > MAX_NESTING or not text:
         raise Unread
     if depth and (number := _number(text)):
         return number  # a part `10,000` is no list
-    for reader in (_set, _matrix, _union, _tuple, _list, _relation, _plus_minus, _infinity):
+    if fixed := _FIXED.get(text) or _WORDS_FIXED.get(text.casefold()):
+        return Found(fixed)
+    for reader in (_set, _matrix, _union, _tuple, _list, _relation, _plus_minus, _infinity, _ratio):
         found = reader(text, depth)
         if found is not None:
             return found
@@ -95,56 +104,61 @@ def _number(text: str) -> Found | None:
     if re.match(r"[+-]? ?0[0-9]", text):
         raise Unread  # a code or a cut thousand, not a number
     quantity = read_number(text)
-    return Found(str(quantity.value), True, quantity.unit, variable(text)) if quantity else None
+    return Found(str(quantity.value), True, quantity.unit, relations.variable(text)) if quantity else None
 
 
 def _value(text: str) -> Found:
     if number := _number(text):
         return number
-    unit = ""
-    behind = _UNIT_BEHIND.search(text)
-    if behind is not None:
-        measure = unit_of(behind.group())
-        if measure is None:
-            raise Unread
-        text, unit = text[: behind.start()], measure
+    text, unit = without_unit(text)
+    if text.startswith("[") and _whole(text):
+        raise Unread  # [4] is no 4; inside a formula square brackets are brackets
     value = formula.read(text)
-    return Found(exact.show(value), exact.rational(value) is not None, unit)
+    return Found(values.key(value), value.exact is not None, unit)
 
 
 def _infinity(text: str, depth: int) -> Found | None:
-    match = _INFINITY.fullmatch(text)
+    match = INFINITY.fullmatch(text)
     return Found(f"{match.group(1).replace('+', '')}oo") if match else None
 
 
+def _ratio(text: str, depth: int) -> Found | None:
+    """`7:32` as it is written; 14:64 is not reduced."""
+    return Found(text.replace(" ", "")) if _RATIO.fullmatch(text) else None
+
+
 def _set(text: str, depth: int) -> Found | None:
-    text = _MEMBER.sub("", text, count=1) if _MEMBER.match(text) else text
+    member = _MEMBER.match(text)
+    text = text[member.end() :] if member else text
     if not (text.startswith("\\{") and text.endswith("\\}")):
-        return None
+        # `{1,2}` without backslashes is a set that somebody wrote in plain text
+        if not (text.startswith("{") and text.endswith("}") and "," in text and _whole(text)):
+            return None
+        text = f"\\{text[:-1]}\\}}"
     inside = text[2:-2]
+    if condition := _CONDITION.match(inside):  # {x | x > 5} is the interval
+        return relations.relation(inside[condition.end() :].strip(), lambda side: form(side, depth + 1))
     if "\\{" in inside or "|" in inside or "\\mid" in inside or ":" in inside:
         raise Unread
-    return Found(_all(list({_part(part, depth) for part, _ in _split(inside)})))
+    name = member.group(1) if member else ""
+    return Found(all_of(list({part(one, depth) for one, _ in split(inside)})) if inside.strip() else "{}", name=name)
 
 
-def _part(text: str, depth: int) -> str:
+def part(text: str, depth: int) -> str:
     """A member's form with its unit: what `equivalent` compares apart for a whole answer belongs here to the form."""
-    return _shown(_form(text, depth + 1))
-
-
-def _shown(found: Found) -> str:
-    return f"{found.name}={found.form}[{found.unit}]" if found.unit or found.name else found.form
+    return shown(form(text, depth + 1))
 
 
 def _matrix(text: str, depth: int) -> Found | None:
-    match = _MATRIX.fullmatch(text)
+    bracketed = _BRACKETED.fullmatch(text)
+    match = _MATRIX.fullmatch(bracketed.group(2) if bracketed else text)
     if match is None or "\\begin" in match.group(2):
         return None
     kind = "det" if match.group(1) in ("vmatrix", "Vmatrix") else "matrix"
     rows = [row for row in match.group(2).split(ROW) if row.strip()]
     if len(rows) > MAX_PARTS:
         raise Unread
-    cells = [",".join(_part(cell.strip(), depth) for cell in row.split("&")) for row in rows]
+    cells = [",".join(part(cell.strip(), depth) for cell in row.split("&")) for row in rows]
     return Found(f"{kind}[{';'.join(cells)}]")
 
 
@@ -155,7 +169,7 @@ def _union(text: str, depth: int) -> Found | None:
         return None
     if len(parts) > MAX_PARTS or any(part[:1] not in ("(", "[", "\\") for part in parts):
         raise Unread
-    return Found("U".join(sorted({_part(part, depth) for part in parts})))
+    return Found(union([part(one, depth) for one in parts]), name=member.group(1) if member else "")
 
 
 def _tuple(text: str, depth: int) -> Found | None:
@@ -171,10 +185,11 @@ def _tuple(text: str, depth: int) -> Found | None:
         inside = text[1:-1]
     else:
         return None
-    parts = [part for part, joint in _split(inside) if joint in ("", ",", ";") or _not_joined()]
+    parts = [one for one, joint in split(inside) if joint in ("", ",", ";") or _not_joined()]
+    name = member.group(1) if member else ""
     if len(parts) < 2:
         return None if left == "(" else _single(left, right, parts, depth)
-    return Found(left + ",".join(_part(part, depth) for part in parts) + right)
+    return Found(left + ",".join(part(one, depth) for one in parts) + right, name=name)
 
 
 def _not_joined() -> bool:
@@ -184,7 +199,7 @@ def _not_joined() -> bool:
 def _single(left: str, right: str, parts: list[str], depth: int) -> Found | None:
     if left == "[" and right == "]":
         return None
-    return Found(left + _part(parts[0], depth) + right)
+    return Found(left + part(parts[0], depth) + right)
 
 
 def _whole(text: str) -> bool:
@@ -197,7 +212,7 @@ def _whole(text: str) -> bool:
     return False
 
 
-def _split(text: str) -> Iterator[tuple[str, str]]:
+def split(text: str) -> Iterator[tuple[str, str]]:
     """Parts between commas, semicolons, "and", "or" outside brackets, each with what separates it from the next."""
     grouped = (
         re.search(r"[0-9],[0-9]{3}(?![0-9])", text) is not None and re.search(r", |;| (?:and|or) ", text) is not None
@@ -222,32 +237,48 @@ def _given(part: str) -> str:
     part = part.strip()
     if not part:
         raise Unread
-    return part.strip("$") if part.count("$") == 2 and part[0] == part[-1] == "$" else part
+    return part.strip("$").strip() if part.count("$") == 2 and part[0] == part[-1] == "$" else part
 
 
 def _list(text: str, depth: int) -> Found | None:
     """`1, 2 and 3`: values in any order; `x = 1, y = 2` keeps its names; of inequalities the joining word counts."""
-    parts = list(_split(text))
+    parts = list(split(text))
     if len(parts) < 2:
         return None
     if len(parts) > MAX_PARTS:
         raise Unread
-    found = [_form(part, depth + 1) for part, _ in parts]
-    if all(len(part) == 1 and part.isupper() for part, _ in parts):
-        return Found(",".join(part for part, _ in parts))  # letters may be an order ("from least to greatest")
-    names = {item.name for item in found}
-    one_name = len(names) == 1 or (names == {"", found[0].name} and not any(item.name for item in found[1:]))
-    forms = [_shown(item._replace(name="") if one_name else item) for item in found]
-    if any(item.form.startswith("rel") for item in found):
-        joint = next((word for _, word in parts if word in ("and", "or")), ",")
-        return Found(f"{joint}:" + ";".join(sorted(forms)))
-    either = "" if one_name or not any(word == "or" for _, word in parts) else "or:"  # x = 1 or y = 2
-    return Found(either + _all(forms), name=found[0].name if one_name else "")
+    if any(";" in word for _, word in parts) and any("," in word for _, word in parts):
+        return _groups(text, depth)
+    if all(len(one) == 1 and one.isupper() for one, _ in parts):
+        return Found(",".join(one for one, _ in parts))  # letters may be an order ("from least to greatest")
+    found = [form(one, depth + 1) for one, _ in parts]
+    joints = {word for _, word in parts if word}
+    return relations.joined(found, joints) or _listed(found, joints)
 
 
-def _all(forms: list[str]) -> str:
-    """Values in any order: `1, 2` is the set {1, 2}; one that is given twice makes another answer."""
-    return "{" + ";".join(sorted(forms)) + "}"
+def _groups(text: str, depth: int) -> Found:
+    """`p=5, q=2; p=7, q=2`: a list of lists."""
+    found = [form(group.strip(), depth + 1) for group in text.split(";")]
+    return _listed(found, {";"})
+
+
+def _listed(found: list[Found], joints: set[str]) -> Found:
+    names = [item.name for item in found]
+    if len(set(names)) == len(names) and all(names) and "or" not in joints and not relations.numbered(set(names)):
+        # x = 1, y = 2 is the point (1, 2) of (x, y)
+        ordered = sorted(found, key=lambda item: item.name)
+        point = ",".join(shown(item._replace(name="")) for item in ordered)
+        return Found(f"({point})", name=f"({','.join(item.name for item in ordered)})")
+    one_name = len(set(names) - {""}) <= 1 or relations.numbered(set(names))  # x = 2, 1
+    items = [shown(item._replace(name="") if one_name else item) for item in found]
+    if all(item.startswith("(") for item in items):
+        items = list(set(items))  # a point that is named twice is one solution
+    either = "" if one_name or "or" not in joints else "or:"  # x = 1 or y = 2
+    return Found(either + all_of(items), name=max(names) if one_name else "")
+
+
+def _relation(text: str, depth: int) -> Found | None:
+    return relations.relation(text, lambda side: form(side, depth + 1))
 
 
 def _plus_minus(text: str, depth: int) -> Found | None:
@@ -256,62 +287,5 @@ def _plus_minus(text: str, depth: int) -> Found | None:
         return None
     if text.count("\\pm") != 1 or "\\mp" in text:
         raise Unread
-    above, below = (_form(re.sub(r"\\pm(?![A-Za-z])", sign, text).strip(), depth + 1) for sign in "+-")
-    return Found(_all([_shown(above), _shown(below)]))
-
-
-def _relation(text: str, depth: int) -> Found | None:
-    signs = list(_RELATION.finditer(text))
-    if not signs:
-        return None
-    if len(signs) > 2:
-        raise Unread
-    kinds = [_KINDS[sign.group()] for sign in signs]
-    ends = [0] + [sign.end() for sign in signs]
-    sides = [text[end : sign.start()].strip() for end, sign in zip(ends, signs, strict=False)] + [
-        text[ends[-1] :].strip()
-    ]
-    if kinds == ["="]:
-        return _equation(sides[0], sides[1], depth)
-    if "=" in kinds or "!=" in kinds[1:] or any("\\pm" in side for side in sides):
-        raise Unread
-    both = [_inequality(sides[n], kinds[n], sides[n + 1]) for n in range(len(kinds))]
-    return Found("rel:" + "&".join(sorted(both)))
-
-
-def _equation(left: str, right: str, depth: int) -> Found:
-    if _NAME.fullmatch(left):
-        found = _named(right, depth)
-        if found is not None:
-            return found._replace(name=left)
-    if _NAMES.fullmatch(left) and right.startswith("("):
-        return _form(right, depth + 1)._replace(name=left.replace(" ", ""))
-    if _FUNCTION.fullmatch(left):
-        return Found(f"{left.replace(' ', '')}={_part(right, depth)}")
-    difference = exact.add(formula.read(left), formula.read(right), -1)
-    if not exact.variables(difference):
-        raise Unread
-    return Found(f"rel:{exact.show(exact.scale(difference, 1 / exact.leading(difference)))}=0")
-
-
-def _named(right: str, depth: int) -> Found | None:
-    """What a name is said to be, when that is a value; `y = 2x` is an equation."""
-    found = _form(right, depth + 1)
-    if found.form[0] in "([{<lmU":
-        return found
-    try:
-        return None if exact.variables(formula.read(right)) else found
-    except Unread:
-        return found if found.number or found.unit else None
-
-
-def _inequality(left: str, kind: str, right: str) -> str:
-    if infinite := [side for side in (left, right) if _INFINITY.fullmatch(side)]:
-        raise Unread(infinite)
-    difference: Sum = exact.add(formula.read(left), formula.read(right), -1)
-    if not exact.variables(difference):
-        raise Unread
-    if kind in (">", ">="):
-        difference, kind = exact.scale(difference, Fraction(-1)), kind.replace(">", "<")
-    lead = exact.leading(difference)
-    return f"{exact.show(exact.scale(difference, 1 / (lead if kind == '!=' else abs(lead))))}{kind}0"
+    above, below = (form(re.sub(r"\\pm(?![A-Za-z])", sign, text).strip(), depth + 1) for sign in "+-")
+    return Found(all_of([shown(above), shown(below)]))

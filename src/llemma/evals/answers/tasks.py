@@ -7,18 +7,26 @@ from llemma.core.errors import MissingError, UsageError, suggest
 from llemma.evals.answers.equivalent import DEFAULT, Judge
 
 _KINDS = {
-    "default": ("math", "ocw_courses", "math500", "college_math"),
+    "default": ("math", "math500", "college_math"),
+    "measured": ("ocw_courses",),
     "number": ("gsm8k", "svamp", "asdiv", "gsm_hard", "aime24", "amc23"),
     "choice": ("mmlu_stem", "sat_math"),
 }
 _DEFAULT = {task: kind for kind, tasks in _KINDS.items() for task in tasks}
-_LLEMMA = {"gsm8k": "llemma-gsm8k", "mmlu_stem": "llemma-choice", "sat_math": "llemma-choice"}
+_LLEMMA = {
+    "gsm8k": "llemma-gsm8k",
+    "math": "llemma-math",
+    "math500": "llemma-math",  # a part of MATH
+    "ocw_courses": "llemma-ocw",
+    "mmlu_stem": "llemma-choice",
+    "sat_math": "llemma-choice",
+}
 
 
 def judge_of(task: str | None, protocol: str = "default") -> Judge:
     """The judge of `task` under `protocol` ("default" or "llemma"); without a task, the one for any text.
 
-    An unknown task is a `UsageError`, a task whose published judge is not built a `MissingError`.
+    An unknown task is a `UsageError`, a task that the published code does not have a `MissingError`.
     """
     name = task.replace("-", "_") if task else None
     if name is not None and name not in _DEFAULT:
@@ -30,7 +38,7 @@ def judge_of(task: str | None, protocol: str = "default") -> Judge:
         raise UsageError("the protocol llemma needs a task", where="--protocol", mend="add --task NAME")
     if name not in _LLEMMA:
         raise MissingError(
-            f"the protocol llemma is not built yet for the task '{name}'",
+            f"the protocol llemma has no task '{name}'",
             where="--protocol",
             mend=f"leave --protocol out, or take one of {', '.join(sorted(_LLEMMA))}",
         )
