@@ -53,7 +53,9 @@ def plus_minus(gold: Gold, chance: random.Random) -> str | None:
     if value is None or value.kind != "list" or len(value.parts) != 2 or "pm" in gold.text:
         return None
     one, other = (part.parts[0] if part.kind == "expression" else None for part in value.parts)
-    return f"\\pm {latex(one if other == -one else other)}" if None not in (one, other) and one == -other else None
+    if None in (one, other) or one != -other:
+        return None
+    return f"\\pm {latex(other if one.could_extract_minus_sign() else one)}"
 
 
 @same(safe=True)

@@ -23,7 +23,9 @@ _FUNCTIONS |= {"arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan}
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|\\[a-zA-Z]+|[a-zA-Z]|[-+*/^_!(){}\[\],=<>|']")
 _DROPPED = re.compile(r"\\left|\\right|\\[!,;:> ]|~|\$|\s+")
 _RELATIONS = {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "<": "<", ">": ">", "=": "="}
-_WORD = re.compile(r"(?<![a-zA-Z\\])(?:[a-zA-Z]{3,}|(?:[ckm]m|ft|in|mi|kg|lb|hr|oz|or|at|is|of|to|if|no)(?![a-zA-Z]))")
+_WORD = re.compile(
+    r"(?<![a-zA-Z\\])(?:[a-zA-Z]{3,}|(?:[A-Z][a-z]|[ckm]m|ft|in|mi|kg|lb|hr|oz|or|at|is|of|to|if|no)(?![a-zA-Z]))"
+)
 _NUMBER = re.compile(r"\.?\d")
 
 
@@ -171,9 +173,9 @@ class _Parser:
         return value
 
     def applied(self) -> bool:
-        """Whether a letter alone stands in the brackets that follow a letter or a power."""
+        """Whether a letter or number alone stands in the brackets that follow a letter or a power."""
         inner = self.tokens[self.at + 1 : self.at + 3]
-        return len(inner) == 2 and inner[0].isalpha() and inner[1] == ")" and not self.tokens[self.at - 1].isdigit()
+        return len(inner) == 2 and inner[0].isalnum() and inner[1] == ")" and not self.tokens[self.at - 1].isdigit()
 
     def mixed(self, whole: Any) -> Any:
         part = self.power()
@@ -250,6 +252,8 @@ class _Parser:
             if not (exponent.is_Integer and exponent > 0):
                 raise Unreadable("an inverse or a power of a function")
         inner = self.group() if self.peek() in ("(", "{") else self.bare()
+        if self.peek() == "^":
+            raise Unreadable("a power of the value or of the argument")
         value = _FUNCTIONS[name](inner)
         return value if exponent is None else value**exponent
 

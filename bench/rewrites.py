@@ -257,7 +257,7 @@ def braces_around_exponents(gold: Gold, chance: random.Random) -> str | None:
 
 @same(safe=True)
 def spaces(gold: Gold, chance: random.Random) -> str | None:
-    if "\\text" in gold.text or not re.search(r"[-+,=]", gold.text):
+    if re.search(r"\\text|\\!", gold.text) or not re.search(r"[-+,=]", gold.text):
         return None
     tight = re.sub(r"(?<![a-zA-Z]) | (?![a-zA-Z])", "", gold.text)
     return tight if tight != gold.text else re.sub(r"(?<=[\w)}])([-+,=])(?=[\w\\(])", r" \1 ", gold.text)

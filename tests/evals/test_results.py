@@ -39,3 +39,17 @@ def test_judging_again_gives_the_same_curves(tmp_path, scripted, sums, quiet):
 
 def test_without_samples_there_are_no_curves(tmp_path, scripted, sums, quiet):
     assert evaluate(scripted(half_right), [sums], EvalConfig(), tmp_path, console=quiet).llemma.curves == []
+
+
+def test_two_samples_and_a_judge_with_its_own_vote_have_pass_alone(tmp_path, scripted, sums, quiet, monkeypatch):
+    from dataclasses import replace
+
+    from llemma.core import registry
+    from llemma.evals.answers import DEFAULT, Judgement
+
+    two = evaluate(scripted(half_right), [sums], EvalConfig(k=2), tmp_path / "two", console=quiet).llemma.curves
+    assert [(score.metric, score.value) for score in two] == [("pass@2", 1.0)]
+    last = replace(DEFAULT, name="last", vote=lambda texts, gold: Judgement("right", texts[-1], "the last one"))
+    monkeypatch.setitem(registry._TABLES["judge"], "last", last)
+    evaluate(scripted(half_right), [sums], EvalConfig(k=4), tmp_path / "four", console=quiet)
+    assert [score.metric for score in rescore(tmp_path / "four", judge="last").llemma.curves] == ["pass@2", "pass@4"]

@@ -54,7 +54,7 @@ def pass_curve(problems: Iterable[Samples], ks: Sequence[int]) -> NDArray[np.flo
         if key not in known:
             known[key] = [pass_at(*key, k) for k in ks]
         rows.append(known[key])
-    return np.array(rows, dtype=np.float64).reshape(-1, len(ks))
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(ks))
 
 
 def majority_curve(problems: Iterable[Samples], ks: Sequence[int], seed: int = 0) -> NDArray[np.float64]:
@@ -66,13 +66,13 @@ def majority_curve(problems: Iterable[Samples], ks: Sequence[int], seed: int = 0
     by count and leave ties open; this is the tie rule of the full vote).
     """
     drawn: dict[int, tuple[NDArray[np.int32], NDArray[np.int64]]] = {}
-    rows = []
+    rows: list[NDArray[np.float64]] = []
     for problem in problems:
         n = len(problem.right)
         if n not in drawn:
             drawn[n] = _membership(n, ks, seed)
         rows.append(_won(problem, *drawn[n]))
-    return np.array(rows, dtype=np.float64).reshape(-1, len(ks))
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(ks))
 
 
 def _membership(n: int, ks: Sequence[int], seed: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -87,12 +87,14 @@ def _membership(n: int, ks: Sequence[int], seed: int) -> tuple[NDArray[np.int32]
         part = np.zeros((len(chosen), n), dtype=np.int32)
         np.put_along_axis(part, chosen, 1, axis=1)
         parts.append(part)
-    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-    return np.concatenate(parts), starts
+    sizes = [len(part) for part in parts]
+    return np.concatenate([np.zeros((0, n), dtype=np.int32), *parts]), np.cumsum([0, *sizes])[:-1]
 
 
 def _won(problem: Samples, member: NDArray[np.int32], starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """The share of subsets whose vote is right, for each k."""
+    if not len(starts):
+        return np.zeros(0)
     right = np.asarray(problem.right, dtype=np.float64)
     cluster = np.array([-1 if c is None else c for c in problem.clusters], dtype=np.int64)
     voting = np.flatnonzero(cluster >= 0)

@@ -142,12 +142,15 @@ class Tally:
         return found
 
     def curves(self, facts: TaskFacts) -> list[Score]:
-        """maj@k for 1 < k < K and pass@k for 1 < k <= K; see `curves` for the estimators."""
+        """maj@k for 1 < k < K and pass@k for 1 < k <= K; see `curves` for the estimators.
+
+        A judge with a vote of its own has no maj@k but the voted one: its clusters depend on the order of all samples.
+        """
         if not self.drawn:
             return []
         fewest = min(len(samples.right) for samples in self.drawn)
         ks = [k for k in ladder(facts.k) if 1 < k <= fewest]
-        smaller = [k for k in ks if k < facts.k]
+        smaller = [k for k in ks if k < facts.k] if self.judge.vote is None else []
         values = np.hstack([majority_curve(self.drawn, smaller, facts.seed), pass_curve(self.drawn, ks)])
         names = [*(f"maj@{k}" for k in smaller), *(f"pass@{k}" for k in ks)]
         return _curve(facts, names, values)
@@ -155,7 +158,7 @@ class Tally:
 
 def _samples(sampled: Sequence[Verdict], vote: Verdict, judge: Judge) -> Samples:
     rights = [verdict.outcome == "right" for verdict in sampled]
-    if vote.outcome == "error":  # the judge failed over these answers
+    if judge.vote is not None or vote.outcome in ("error", "timeout"):  # no clusters of its own, or none
         return Samples(rights, [None] * len(rights))
     return Samples(rights, clusters([verdict.answer for verdict in sampled], judge.canonical))
 
