@@ -70,7 +70,7 @@ def plan(config: SandboxConfig) -> Launch:
         return Launch(_python(INSIDE.parent), _ENVIRONMENT, settings)
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
-        raise MissingError("bubblewrap is not installed", where="bwrap", mend=f"apt-get install bubblewrap; {WEAKER}")
+        raise MissingError("bubblewrap is not installed", where="mode 'full'", mend=mend())
     privileged = _may_mount()
     walls = [bubblewrap, *_namespaces(privileged), *_file_system(walled)]
     if privileged:
@@ -78,7 +78,27 @@ def plan(config: SandboxConfig) -> Launch:
     return Launch([*walls, *_python(Path(_WALLED))], {}, settings, NOBODY if os.geteuid() == 0 else None)
 
 
-WEAKER = "or name a weaker mode: 'seccomp' (no protection of files) or 'rlimits' (of nothing but this machine's time)"
+_WEAKER = "or name a weaker mode: 'seccomp' (no protection of files) or 'rlimits' (none of files, processes, network)"
+# a file of the kernel, the value by which it forbids what the sandbox needs, and the command that allows it
+_SWITCHES = (
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+
+
+def mend() -> str:
+    """What to change on this machine so that the mode `full` holds, as far as can be seen, and what else to do."""
+    if shutil.which("bwrap") is None:
+        return f"apt-get install bubblewrap; {_WEAKER}"
+    for switch, forbids, command in _SWITCHES:
+        if Path(switch).exists() and Path(switch).read_text().strip() == forbids:
+            return f"as root: {command}; {_WEAKER}"
+    return f"allow user namespaces here (docs/sandbox.md says how, also in containers); {_WEAKER}"
 
 
 def _python(folder: Path) -> list[str]:

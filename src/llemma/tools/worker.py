@@ -132,7 +132,7 @@ class Child:
 
 
 class Exchange:
-    """One request to a child and all that comes back, until its deadline."""
+    """One request to a child, sent at once, and all that comes back until its deadline."""
 
     def __init__(self, child: Child, request: bytes, seconds: float, cap: int, *, last: bool) -> None:
         self.child, self.request, self.cap, self.last = child, memoryview(request), cap, last
@@ -141,13 +141,13 @@ class Exchange:
         self.stdout, self.sent, self.report = bytearray(), bytearray(), bytearray()
         self.stopped: Ending | None = None
         self.over = False
+        self._send()
 
     def run(self) -> Ended:
         """Pump until the child has ended, or has answered and may be asked again."""
         child, poll = self.child, select.poll()
         for pipe in (child.output, child.answer, child.status):
             poll.register(pipe, select.POLLIN)
-        self._send()
         if self.request:
             poll.register(child.request, select.POLLOUT)
         while not self.over and (left := self.deadline - time.monotonic()) > 0:
