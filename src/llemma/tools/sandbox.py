@@ -187,6 +187,8 @@ class Session:
         ended = Exchange(self._child, request, seconds, config.output_bytes, last=False).run()
         self.seconds_left -= ended.seconds
         result = self._box._conclude(ended, self._slot, "full", self._cpu)
+        if ended.lost:
+            self._slot.replace("full", self._child.server)
         if ended.code is not None or ended.lost or ended.stopped:
             self.ended = f"the session ended by an earlier block: {result.outcome}"
         return result
@@ -228,9 +230,13 @@ class _Slot:
         finally:
             child.close()
         if ended.lost:
-            with self.lock:
-                self._drop(image, child.server)
+            self.replace(image, child.server)
         return ended
+
+    def replace(self, image: Image, server: Server) -> None:
+        """End a server that died or hangs; the next program starts another."""
+        with self.lock:
+            self._drop(image, server)
 
     def image_mb(self, image: Image) -> float:
         """MiB that a child of this image starts with."""

@@ -66,7 +66,8 @@ class Server:
 
     def prepare(self) -> None:
         """Have the next child forked and confined, so that its program need not wait for that."""
-        self.ready = Child(self, next(self._numbers))
+        if self.process.poll() is None:
+            self.ready = Child(self, next(self._numbers))
 
     def take(self) -> Child:
         """The child that is ready."""
@@ -203,6 +204,8 @@ class Exchange:
                 pass
         if len(self.report) == STATUS.size:
             code, cpu, peak = STATUS.unpack(self.report)
+            if code < 0:
+                return self._record(seconds, None, lost=f"no process for the program: {os.strerror(-code)}")
             return self._record(seconds, code, cpu / 1e6, peak / 1024)
         if not self.last and self.over and b"\n" in self.sent:
             return self._record(seconds, None)
