@@ -123,3 +123,15 @@ def test_no_file_is_left(outcome: Outcome) -> None:
         str(Path(os.__file__).parent),
     )
     assert not [folder for folder in folders if (Path(folder) / hostile.PROOF).exists()]
+
+
+def test_a_session_beside_hostile_programs_lives_on(outcome: Outcome) -> None:
+    del outcome  # skips where there is no sandbox
+    signals = [item for item in hostile.HOSTILE if "signal" in item.program or "kill" in item.program]
+    assert len(signals) > 10
+    with contextlib.closing(Sandbox(SandboxConfig(timeout=0.3, workers=1)).open()) as box, box.session() as session:
+        session.run("x = 7")
+        for item in signals:
+            box.run(f"import numpy\n{item.program}")  # by the server that forked the session
+        assert session.run("x").value == "7"
+        assert len(box._all[0].servers) == 2

@@ -17,18 +17,22 @@ from hypothesis import strategies as st
 from llemma.tools.execution import Ended, conclude, parse_answer
 from llemma.tools.inside import kernel, seccomp
 
-PROGRAMS = {
-    machine: list(struct.iter_unpack("=HBBI", seccomp.filter_code(machine))) for machine in ("x86_64", "aarch64")
-}
+
+def program(machine: str, alone: bool = True) -> list[tuple[int, int, int, int]]:
+    return list(struct.iter_unpack("=HBBI", seccomp.filter_code(machine, alone=alone)))
 
 
-def decide(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
+PROGRAMS = {machine: program(machine) for machine in seccomp.AUDIT}
+SOCIABLE = {machine: program(machine, alone=False) for machine in seccomp.AUDIT}
+
+
+def decide(machine: str, number: int, *arguments: int, architecture: int | None = None, alone: bool = True) -> int:
     """What the filter answers, by the rules of classic BPF."""
     kind = seccomp.AUDIT[machine] if architecture is None else architecture
     data = struct.pack("=IIQ6Q", number, kind, 0, *arguments, *[0] * (6 - len(arguments)))
     position, register = 0, 0
     while True:
-        operation, yes, no, value = PROGRAMS[machine][position]
+        operation, yes, no, value = (PROGRAMS if alone else SOCIABLE)[machine][position]
         position += 1
         if operation == 0x20:
             register = struct.unpack_from("=I", data, value)[0]
@@ -82,8 +86,9 @@ def test_deadly_signals_are_deadly(machine: str, call: str) -> None:
     for number in range(1, 65):
         arguments = [7, 7, 7]
         arguments[row[2]] = number
-        wanted = seccomp.KILL if number in seccomp.DEADLY else seccomp.ALLOW
-        assert decide(machine, row[list(PROGRAMS).index(machine)], *arguments) == wanted
+        for alone, others in ((True, seccomp.ALLOW), (False, seccomp.REFUSE)):
+            wanted = seccomp.KILL if number in seccomp.DEADLY else others
+            assert decide(machine, row[list(PROGRAMS).index(machine)], *arguments, alone=alone) == wanted
 
 
 HEADERS = {

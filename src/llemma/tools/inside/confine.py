@@ -98,6 +98,6 @@ def _limit(address_space: int) -> None:
 def limits(settings: dict[str, int | str], base: int) -> Limits:
     """The limits of a child of a server whose address space is `base` bytes."""
     mode = str(settings["mode"])
-    filter_ = None if mode == "rlimits" else kernel.Filter(seccomp.filter_code(kernel.MACHINE))
+    filter_ = None if mode == "rlimits" else kernel.Filter(seccomp.filter_code(kernel.MACHINE, alone=mode == "full"))
     space, scratch = base + (int(settings["memory_mb"]) << 20), int(settings["scratch_mb"])
     return Limits(mode, space, scratch, os.getuid(), os.getgid(), kernel.last_capability(), filter_)
