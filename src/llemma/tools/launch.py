@@ -70,21 +70,43 @@ def plan(config: SandboxConfig) -> Launch:
         return Launch(_python(INSIDE.parent), _ENVIRONMENT, settings)
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
-        raise MissingError("bubblewrap is not installed", where="bwrap", mend=f"apt-get install bubblewrap; {WEAKER}")
-    privileged = _may_mount()
+        raise MissingError("bubblewrap is not installed", where="mode 'full'", mend=mend())
+    privileged = _may_mount() and _has_nobody()
     walls = [bubblewrap, *_namespaces(privileged), *_file_system(walled)]
     if privileged:
         return Launch([*walls, *_python(Path(_WALLED))], {}, {**settings, "drop": NOBODY})
-    return Launch([*walls, *_python(Path(_WALLED))], {}, settings, NOBODY if os.geteuid() == 0 else None)
+    return Launch(
+        [*walls, *_python(Path(_WALLED))], {}, settings, NOBODY if os.geteuid() == 0 and _has_nobody() else None
+    )
 
 
-WEAKER = "or name a weaker mode: 'seccomp' (no protection of files) or 'rlimits' (of nothing but this machine's time)"
+_WEAKER = "or name a weaker mode: 'seccomp' (no protection of files) or 'rlimits' (none of files, processes, network)"
+# a file of the kernel, the value by which it forbids what the sandbox needs, and the command that allows it
+_SWITCHES = (
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+
+
+def mend() -> str:
+    """What to change on this machine so that the mode `full` holds, as far as can be seen, and what else to do."""
+    if shutil.which("bwrap") is None:
+        return f"apt-get install bubblewrap; {_WEAKER}"
+    for switch, forbids, command in _SWITCHES:
+        if Path(switch).exists() and Path(switch).read_text().strip() == forbids:
+            return f"as root: {command}; {_WEAKER}"
+    return f"allow user namespaces here (docs/sandbox.md says how, also in containers); {_WEAKER}"
 
 
 def _python(folder: Path) -> list[str]:
     # -S: no .pth file of the packages runs; -s -P: nothing of a user or a working folder is imported
     find = f"import sys; sys.path.insert(0, {str(folder)!r}); from inside import server"
-    start = f"{find}; server.main(int(sys.argv[1]), sys.argv[2])"
+    start = f"{find}; del sys.path[0]; server.main(int(sys.argv[1]), sys.argv[2])"
     return [os.path.realpath(sys.executable), "-s", "-S", "-P", "-c", start]
 
 
@@ -94,6 +116,12 @@ def _may_mount() -> bool:
         return False
     fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return bool(int(fields["CapEff"], 16) >> _CAP_SYS_ADMIN & 1)
+
+
+def _has_nobody() -> bool:
+    """Whether the ordinary user exists here; a namespace may map its root alone."""
+    ranges = [map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return any(first <= NOBODY < first + count for first, _, count in ranges)
 
 
 def _namespaces(privileged: bool) -> list[str]:
@@ -126,13 +154,12 @@ def _file_system(packages: dict[str, str]) -> list[str]:
 
 
 def _interpreter() -> list[str]:
-    """The interpreter and the libraries it is linked with."""
+    """The interpreter and the libraries it is linked with, and nothing else that may lie beside them."""
     prefix = os.path.realpath(sys.base_prefix)
     if Path(prefix).is_relative_to("/tmp"):
-        raise MissingError(
-            "an interpreter below /tmp, which the sandbox covers", where=prefix, mend="install it elsewhere"
-        )
-    parts = [*_LIBRARIES, os.path.realpath(sys.executable) if prefix == "/usr" else prefix]
+        what = "an interpreter below /tmp, which the sandbox covers"
+        raise MissingError(what, where=prefix, mend="install it elsewhere")
+    parts = [*_LIBRARIES, f"{prefix}/lib", f"{prefix}/lib64", os.path.realpath(sys.executable)]
     return [path for path in dict.fromkeys(parts) if os.path.lexists(path)]
 
 

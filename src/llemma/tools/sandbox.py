@@ -23,7 +23,6 @@ from llemma.tools.worker import Child, Exchange, Server
 # which image to fork: a program that names a library gets the one that has it loaded, any other the one that is
 # four times cheaper to fork. A wrong guess costs time, never a result: every package can be imported in both.
 _LIBRARY = re.compile(r"\b(?:sympy|numpy|mpmath|scipy)\b")
-_MEND = "`llemma doctor` says what the sandbox lacks here"
 
 
 class Sandbox:
@@ -46,13 +45,16 @@ class Sandbox:
         """Start, and run one harmless program to see that every layer holds; `close` ends it."""
         if self._open:
             raise LlemmaError("the sandbox is open already", mend="enter it once, or make another")
-        self._folder = tempfile.TemporaryDirectory(prefix="llemma-sandbox-")
+        # where programs of a weaker mode work; behind walls they have a /tmp of their own
+        weak = self.config.mode != "full"
+        self._folder = tempfile.TemporaryDirectory(prefix="llemma-sandbox-") if weak else None
         # bubblewrap dies with the thread that started it, so that thread must live as long as this object
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
         self._open = True
         try:
             self._launch = launch.plan(self.config)
-            self._all = [_Slot(self._launch, self._starter, self._folder.name) for _ in range(self.config.workers)]
+            folder = self._folder.name if self._folder else "/"
+            self._all = [_Slot(self._launch, self._starter, folder) for _ in range(self.config.workers)]
             self._probe(self._all[0])
         except BaseException:
             self.close()
@@ -72,21 +74,20 @@ class Sandbox:
         for slot in self._all:
             slot.close()
         self._starter.shutdown()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _probe(self, slot: _Slot) -> None:
         """Run a harmless program, which needs every layer; say which one is missing where it does not come back."""
+        mend = launch.mend() if self.config.mode == "full" else "`-v` shows more"
         try:
             ended = slot.run("light", _request("6 * 7", None, 10, last=True), 10.0, self.config.output_bytes)
         except LlemmaError as error:
-            raise MissingError(error.what, where=f"mode '{self.config.mode}'", mend=self._mend()) from error
+            raise MissingError(error.what, where=f"mode '{self.config.mode}'", mend=mend) from error
         reason = setup_failure(ended) or ended.lost
         if reason or self._conclude(ended, slot, "light", 10.0).value != "42":
             what = f"the sandbox does not hold on this machine: {reason or 'a harmless program did not come back'}"
-            raise MissingError(what, where=f"mode '{self.config.mode}'", mend=self._mend())
-
-    def _mend(self) -> str:
-        return f"{_MEND}; {launch.WEAKER}" if self.config.mode == "full" else _MEND
+            raise MissingError(what, where=f"mode '{self.config.mode}'", mend=mend)
 
     def run(self, program: str, call: str | None = None, *, timeout: float | None = None) -> Execution:
         """Run one program in a process of its own and wait for its end, whatever that is.
@@ -186,6 +187,8 @@ class Session:
         ended = Exchange(self._child, request, seconds, config.output_bytes, last=False).run()
         self.seconds_left -= ended.seconds
         result = self._box._conclude(ended, self._slot, "full", self._cpu)
+        if ended.lost:
+            self._slot.replace("full", self._child.server)
         if ended.code is not None or ended.lost or ended.stopped:
             self.ended = f"the session ended by an earlier block: {result.outcome}"
         return result
@@ -227,9 +230,13 @@ class _Slot:
         finally:
             child.close()
         if ended.lost:
-            with self.lock:
-                self._drop(image, child.server)
+            self.replace(image, child.server)
         return ended
+
+    def replace(self, image: Image, server: Server) -> None:
+        """End a server that died or hangs; the next program starts another."""
+        with self.lock:
+            self._drop(image, server)
 
     def image_mb(self, image: Image) -> float:
         """MiB that a child of this image starts with."""

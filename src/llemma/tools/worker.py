@@ -66,7 +66,8 @@ class Server:
 
     def prepare(self) -> None:
         """Have the next child forked and confined, so that its program need not wait for that."""
-        self.ready = Child(self, next(self._numbers))
+        if self.process.poll() is None:
+            self.ready = Child(self, next(self._numbers))
 
     def take(self) -> Child:
         """The child that is ready."""
@@ -132,7 +133,7 @@ class Child:
 
 
 class Exchange:
-    """One request to a child and all that comes back, until its deadline."""
+    """One request to a child, sent at once, and all that comes back until its deadline."""
 
     def __init__(self, child: Child, request: bytes, seconds: float, cap: int, *, last: bool) -> None:
         self.child, self.request, self.cap, self.last = child, memoryview(request), cap, last
@@ -141,13 +142,13 @@ class Exchange:
         self.stdout, self.sent, self.report = bytearray(), bytearray(), bytearray()
         self.stopped: Ending | None = None
         self.over = False
+        self._send()
 
     def run(self) -> Ended:
         """Pump until the child has ended, or has answered and may be asked again."""
         child, poll = self.child, select.poll()
         for pipe in (child.output, child.answer, child.status):
             poll.register(pipe, select.POLLIN)
-        self._send()
         if self.request:
             poll.register(child.request, select.POLLOUT)
         while not self.over and (left := self.deadline - time.monotonic()) > 0:
@@ -203,6 +204,8 @@ class Exchange:
                 pass
         if len(self.report) == STATUS.size:
             code, cpu, peak = STATUS.unpack(self.report)
+            if code < 0:
+                return self._record(seconds, None, lost=f"no process for the program: {os.strerror(-code)}")
             return self._record(seconds, code, cpu / 1e6, peak / 1024)
         if not self.last and self.over and b"\n" in self.sent:
             return self._record(seconds, None)

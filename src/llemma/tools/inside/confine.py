@@ -45,11 +45,12 @@ def take_pipes(request: int, output: int, answer: int) -> None:
 def confine(limits: Limits) -> None:
     """Apply every layer of the mode; an `OSError` in any of them must end the child."""
     os.umask(0o077)
+    # out of the server's process group: `kill(0, ...)` reaches the whole group, whatever its pid namespaces
+    os.setsid()
     if limits.mode == "full":
         _become_nobody(limits.user, limits.group)
         _mount_scratch(limits.scratch_mb)
     else:
-        os.setsid()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # elsewhere the death of the pid namespace does it
     _limit(limits.address_space)
     if limits.mode == "full":
@@ -97,6 +98,6 @@ def _limit(address_space: int) -> None:
 def limits(settings: dict[str, int | str], base: int) -> Limits:
     """The limits of a child of a server whose address space is `base` bytes."""
     mode = str(settings["mode"])
-    filter_ = None if mode == "rlimits" else kernel.Filter(seccomp.filter_code(kernel.MACHINE))
+    filter_ = None if mode == "rlimits" else kernel.Filter(seccomp.filter_code(kernel.MACHINE, alone=mode == "full"))
     space, scratch = base + (int(settings["memory_mb"]) << 20), int(settings["scratch_mb"])
     return Limits(mode, space, scratch, os.getuid(), os.getgid(), kernel.last_capability(), filter_)

@@ -95,9 +95,10 @@ def _clone() -> Code:
     ]
 
 
-def _signal(argument: int) -> Code:
+def _signal(argument: int, others: int) -> Code:
+    """A deadly signal kills its sender; `others` is the action for any other."""
     tests: Code = [(_EQUAL, len(DEADLY) - i, 0, number) for i, number in enumerate(DEADLY)]
-    return [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), *tests, *_return(ALLOW), *_return(KILL)]
+    return [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), *tests, *_return(others), *_return(KILL)]
 
 
 def _tree(cases: list[tuple[int, Code]]) -> Code:
@@ -112,9 +113,9 @@ def _tree(cases: list[tuple[int, Code]]) -> Code:
     return [(_GREATER_EQUAL, len(low), 0, cases[middle][0]), *low, *high]
 
 
-def _cases(column: int) -> list[tuple[int, Code]]:
+def _cases(column: int, alone: bool) -> list[tuple[int, Code]]:
     special = {numbers[column]: _return(REFUSE) for numbers in DENIED.values()}
-    special |= {row[column]: _signal(row[2]) for row in SIGNALLING.values()}
+    special |= {row[column]: _signal(row[2], ALLOW if alone else REFUSE) for row in SIGNALLING.values()}
     special |= {CLONE[column]: _clone(), CLONE3[column]: _return(UNKNOWN)}  # libc falls back to clone
     special.pop(-1, None)
     cases: list[tuple[int, Code]] = []
@@ -125,9 +126,12 @@ def _cases(column: int) -> list[tuple[int, Code]]:
     return [*cases, (NEWEST + 1, _return(UNKNOWN))]
 
 
-def filter_code(machine: str) -> bytes:
-    """The filter for `x86_64` or `aarch64` as an array of `struct sock_filter`; another machine is a `KeyError`."""
-    tree = _tree(_cases(list(AUDIT).index(machine)))
+def filter_code(machine: str, *, alone: bool) -> bytes:
+    """The filter for `x86_64` or `aarch64` as an array of `struct sock_filter`; another machine is a `KeyError`.
+
+    `alone` in a pid namespace, a program may signal itself; elsewhere it might meet others, so it may signal nobody.
+    """
+    tree = _tree(_cases(list(AUDIT).index(machine), alone))
     code: Code = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, AUDIT[machine]),

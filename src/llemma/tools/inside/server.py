@@ -25,7 +25,9 @@ from typing import NoReturn
 
 from . import confine, kernel, program, warm
 
-STATUS = struct.Struct("=iqq")  # wait status, microseconds of processor time, peak resident KiB
+STATUS = struct.Struct(
+    "=iqq"
+)  # wait status or minus an errno of the fork, microseconds of processor time, peak resident KiB
 HELLO = struct.Struct("=q")  # resident KiB of the warm image
 SETUP_FAILED = 113  # exit code of a child that could not confine itself
 MESSAGE_BYTES, PIPES = 64, 4
@@ -67,14 +69,15 @@ class Server:
         return True
 
     def fork(self, number: int, pipes: list[int]) -> None:
-        """Fork child `number`; where that cannot be done its status pipe closes empty."""
+        """Fork child `number`; where the kernel refuses, say why in its status pipe."""
         *own, status = pipes
         try:
             pid = self._forked(own)
             end = os.pidfd_open(pid)
             self.pids[number], self.ends[end] = pid, (number, status)
             self.poll.register(end, select.POLLIN)
-        except OSError:
+        except OSError as error:
+            os.write(status, STATUS.pack(-(error.errno or 1), 0, 0))
             os.close(status)
         finally:
             for pipe in own:
