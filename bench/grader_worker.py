@@ -1,7 +1,7 @@
 """One grader in a process of its own: `python bench/grader_worker.py NAME`, rows in and verdicts out as JSON lines.
 
-The first line out says what the start cost; a row {pred, gold, kind} gives {equal, cpu}; at the end of the input a line
-says what the whole process cost. Graders that need an answer rather than a text share one extraction.
+The first line out says what the start cost; a row {pred, gold, kind} gives {equal, cpu, wall}; at the end of the input
+a line says what the whole process cost. Graders that need an answer rather than a text share one extraction.
 """
 
 from __future__ import annotations
@@ -133,12 +133,12 @@ def main(name: str) -> None:
     tell(start=time.process_time())
     for line in sys.stdin:
         row = json.loads(line)
-        begun = time.process_time()
+        begun, clock = time.process_time(), time.perf_counter()
         try:
             equal = grade(row["pred"], row["gold"], row["kind"])
         except Exception:
             equal = False
-        tell(equal=equal, cpu=time.process_time() - begun)
+        tell(equal=equal, cpu=time.process_time() - begun, wall=time.perf_counter() - clock)
     tell(own=time.process_time())
 
 

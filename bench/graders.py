@@ -28,7 +28,7 @@ from grader_sets import Pair
 LIMIT = 10.0
 """Seconds of wall time a pair may take."""
 SLOW = 5.0
-"""Seconds of CPU time after which an answer counts as slow."""
+"""Seconds of wall time after which an answer counts as slow."""
 TURN = 100
 """Pairs a grader gets before the next one's turn."""
 PEERS = ("math-verify", "lm-eval", "hendrycks")
@@ -45,10 +45,10 @@ class Grader:
     python: str
     process: subprocess.Popen[bytes] | None = None
     start: float = 0.0
-    spent: list[float] = field(default_factory=list)
+    spent: float = 0.0
+    waited: list[float] = field(default_factory=list)
     children: float = 0.0
     idle: float = 0.0
-    killed: int = 0
 
     def open(self) -> str:
         """Start; the reason where this grader cannot be had."""
@@ -73,13 +73,14 @@ class Grader:
         self.process.stdin.flush()
         said = self._read(LIMIT)
         if said is None:
-            self.killed += 1
-            self.spent.append(LIMIT)
+            self.spent += LIMIT
+            self.waited.append(LIMIT)
             self.process.kill()
             self.process.wait()
             self.process = None
             return False
-        self.spent.append(said["cpu"])
+        self.spent += said["cpu"]
+        self.waited.append(said["wall"])
         return bool(said["equal"])
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ def measure(pairs: list[Pair], graders: list[Grader]) -> dict[str, list[bool]]:
     """Every grader's verdicts, all of them a turn at a time."""
     verdicts: dict[str, list[bool]] = {grader.name: [] for grader in graders}
     for grader in graders:
-        grader.spent, grader.children, grader.killed = [], 0.0, 0
+        grader.spent, grader.children, grader.waited = 0.0, 0.0, []
         grader.open()
     for at in range(0, len(pairs), TURN):
         for grader in graders:
@@ -120,8 +121,8 @@ def line(name: str, pairs: list[Pair], grader: Grader, verdicts: list[bool]) -> 
     right = sum(verdict == pair.equal for verdict, pair in zip(verdicts, pairs, strict=True))
     wrong = Counter(verdict for verdict, pair in zip(verdicts, pairs, strict=True) if verdict != pair.equal)
     positives = sum(pair.equal for pair in pairs)
-    seconds = sum(grader.spent) + grader.children
-    slow = sorted(grader.spent)
+    seconds = grader.spent + grader.children
+    slow = sorted(grader.waited)
     cells = (
         name,
         grader.name,

@@ -193,7 +193,9 @@ def variable_changed(gold: Gold, chance: random.Random) -> str | None:
 @other()
 def argument_negated(gold: Gold, chance: random.Random) -> str | None:
     value = gold.expression
-    names = sorted((s for s in value.free_symbols if str(s) not in "ei"), key=str) if value is not None else []
+    if value is None or any(not power.exp.is_Integer for power in value.atoms(sympy.Pow) if power.base.free_symbols):
+        return None  # (-x)^{2/3} is x^{2/3} to whoever thinks of real roots
+    names = sorted((s for s in value.free_symbols if str(s) not in "ei"), key=str)
     return latex(value.subs(names[0], -names[0])) if names else None
 
 

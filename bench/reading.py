@@ -26,6 +26,7 @@ _RELATIONS = {"\\le": "<=", "\\leq": "<=", "\\ge": ">=", "\\geq": ">=", "<": "<"
 _WORD = re.compile(
     r"(?<![a-zA-Z\\])(?:[a-zA-Z]{3,}|(?:[A-Z][a-z]|[ckm]m|ft|in|mi|kg|lb|hr|oz|or|at|is|of|to|if|no)(?![a-zA-Z]))"
 )
+_DIFFERENTIAL = re.compile(r"(?<![a-zA-Z\\])d ?[a-z](?![a-zA-Z])")
 _NUMBER = re.compile(r"\.?\d")
 
 
@@ -63,8 +64,12 @@ def _whole(text: str) -> Value:
     clean = _DROPPED.sub(lambda m: " " if m[0].strip() == "" else "", clean)
     if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", clean.strip()):
         clean = clean.replace(",", "")
-    # letters in a row are a word rather than a product
-    if _WORD.search(clean) or _TOKEN.sub("", clean.replace("\\{", "").replace("\\}", "")).strip():
+    # letters in a row are a word rather than a product, d x is a differential
+    if (
+        _WORD.search(clean)
+        or _DIFFERENTIAL.search(clean)
+        or _TOKEN.sub("", clean.replace("\\{", "").replace("\\}", "")).strip()
+    ):
         raise Unreadable(text)
     return _container(clean.strip())
 

@@ -55,7 +55,21 @@ def test_equal_for_some_numbers_only_is_not_decided():
 
 
 @pytest.mark.parametrize(
-    "text", ["1/2x", "2\\frac{3}{2}", "f(2)", "E(W)", "1 in", "No", "10_2", "\\ln(x)^2", "\\text{a}", "3^{99}", "0/0("]
+    "text",
+    [
+        "1/2x",
+        "2\\frac{3}{2}",
+        "f(2)",
+        "E(W)",
+        "1 in",
+        "No",
+        "10_2",
+        "\\ln(x)^2",
+        "\\text{a}",
+        "\\frac{d v}{d t}",
+        "3^{99}",
+        "0/0(",
+    ],
 )
 def test_what_can_be_read_in_two_ways_is_not_read(text):
     from reading import read
