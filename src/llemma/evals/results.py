@@ -18,6 +18,7 @@ from llemma.core.types import OUTCOMES, Problem, Score, Verdict
 from llemma.evals.intervals import Z95, bootstrap_mean, wilson
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
 from llemma.evals.perplexity import scores as perplexity_scores
+from llemma.evals.task import Source
 
 GREEDY, SAMPLED, VOTED = "greedy", "maj", "vote"
 """What follows the `#` of a request's or verdict's id: the greedy sample, the k samples, the vote over these."""
@@ -41,6 +42,11 @@ class TaskFacts(msgspec.Struct, frozen=True):
     max_tokens: int
     stop: list[str]
     seed: int
+    protocol: str = "default"
+    prompts: str = "own"
+    """Whose worked examples were shown."""
+    data: Source | None = None
+    """Where the problems came from, with a checksum."""
 
 
 class Facts(msgspec.Struct, frozen=True):
