@@ -37,6 +37,7 @@ PROBLEMS, COMPLETIONS = "problems.jsonl.zst", "completions.jsonl.zst"
 VERDICTS, LIKELIHOODS, RESULTS = "verdicts.jsonl.zst", "likelihoods.jsonl.zst", "results.json"
 
 _PASSAGES = 16  # texts scored at a time
+_GREEDY = Sampling(1, 0.0, 1.0)
 
 
 def evaluate(
@@ -145,9 +146,7 @@ def plan(task: Task, problems: Sequence[Problem], config: EvalConfig) -> list[Re
     return greedy + ([_request(task, problem, SAMPLED, config, drawn) for problem in problems] if drawn.k > 1 else [])
 
 
-def _request(
-    task: Task, problem: Problem, mode: str, config: EvalConfig, drawn: Sampling = Sampling(1, 0.0, 1.0)
-) -> Request:
+def _request(task: Task, problem: Problem, mode: str, config: EvalConfig, drawn: Sampling = _GREEDY) -> Request:
     name = request_id(problem.id, mode)
     return Request(
         id=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,10 @@ class Sampling(NamedTuple):
     k: int = 1
     temperature: float = 0.6
     top_p: float = 0.95
+
+
+UNPUBLISHED = Sampling()
+"""Of a task that was never published: the paper's temperature and top-p for GSM8K and MATH."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -91,7 +96,7 @@ class Task:
     max_tokens: int = 512
     shots: int = 4
     examples: tuple[Example, ...] = field(default=(), repr=False)
-    sampling: Sampling = Sampling()
+    sampling: Sampling = UNPUBLISHED
     """Of the k samples, where neither the recipe nor the user says otherwise."""
     protocol: Protocol = "default"
     prompts: str = "own"
@@ -138,7 +143,12 @@ def open_task(
         return _own_file(Path(spec), protocol, prompts, options)
     name = spec if spec in registry.names("task") else spec.replace("-", "_")
     factory = registry.find("task", name if name in registry.names("task") else spec, where="eval.tasks")
-    task: Task = factory(**{key: value for key, value in given.items() if value not in (None, "default")}, **options)
+    options |= {key: value for key, value in given.items() if value not in (None, "default")}
+    try:
+        inspect.signature(factory).bind(**options)
+    except TypeError as error:
+        raise UsageError(f"the task '{name}' does not take these options: {error}", where="eval.tasks") from error
+    task: Task = factory(**options)
     return task
 
 
