@@ -11,6 +11,7 @@ from llemma.cli.options import common
 from llemma.core.console import Console
 
 FOLDER = click.Path(path_type=Path)
+PUBLISHED = "published"
 MODEL = click.option("-m", "--model", required=True, metavar="MODEL", help="run:DIR, replay:FILE or echo:")
 
 
@@ -38,6 +39,11 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
     console.emit(samples, "\n---\n".join(sample.text for sample in samples))
 
 
+def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
+    """A number of samples, or `published`: as many as each task was published with."""
+    return value if value in (None, PUBLISHED) else click.IntRange(1).convert(value, param, ctx)
+
+
 @click.command("eval")
 @MODEL
 @click.option(
@@ -48,28 +54,63 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
     metavar="TASKS",
     help="Task names or problem files (.jsonl); commas or repeats.",
 )
-@click.option("-k", default=1, type=click.IntRange(1), help="Samples a problem for maj@k, beside the greedy one.")
-@click.option("--temperature", default=0.6, type=click.FloatRange(0, min_open=True), help="Of the k samples.")
+@click.option(
+    "-k",
+    metavar=f"N|{PUBLISHED}",
+    callback=_samples,
+    help="Samples a problem for maj@k, beside the greedy one; published: each task's own.",
+)
+@click.option("--temperature", type=click.FloatRange(0, min_open=True), help="Of the samples; default as published.")
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Of the samples; default as published.")
 @click.option("--limit", type=click.IntRange(1), help="Problems a task.")
 @click.option("--shots", type=click.IntRange(0), help="Worked examples before each problem.")
 @click.option("--max-tokens", type=click.IntRange(1), help="New tokens a completion.")
-@click.option("--examples", type=FOLDER, help="File of worked examples {problem, solution, answer}.")
+@click.option("--data", type=FOLDER, help="Folder of <task>/test.jsonl; default LLEMMA_DATA, else the hub.")
+@click.option(
+    "--protocol",
+    default="default",
+    type=click.Choice(["llemma", "default"]),
+    help="llemma: judge by the paper's own rules, faults and all.",
+)
+@click.option(
+    "--prompts",
+    "--examples",
+    "prompts",
+    metavar="FILE|lm-eval",
+    help="Worked examples {problem, solution, answer}, or those of an installed lm_eval.",
+)
+@click.option("--plan", is_flag=True, help="Say what would be asked; ask and write nothing.")
 @click.option("--out", type=FOLDER, help="Folder; default runs/eval-MODEL.")
 @common
 def evaluate(
-    model: str, tasks: tuple[str, ...], examples: Path | None, out: Path | None, console: Console, **options: Any
+    model: str,
+    tasks: tuple[str, ...],
+    data: Path | None,
+    protocol: Any,
+    prompts: str | None,
+    plan: bool,
+    out: Path | None,
+    console: Console,
+    **options: Any,
 ) -> None:
     """Ask MODEL the problems of TASKS, judge every answer, report scores with their intervals."""
     from llemma.backends.base import open_backend
     from llemma.core.home import runs_folder
-    from llemma.evals import runner
+    from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
     from llemma.evals.results import text
     from llemma.evals.task import open_task
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
+    if options["k"] == PUBLISHED:
+        options |= {"k": None, "published_k": True}
     config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
-    opened = [open_task(name, **({"examples": examples} if examples else {})) for name in names]
+    opened = [open_task(name, data=data, protocol=protocol, prompts=prompts) for name in names]
+    runner.check(opened)
+    if plan:
+        estimates = [estimate.estimate(task, config) for task in opened]
+        console.emit(estimates, f"{estimate.text(estimates)}\nnothing was asked or written")
+        return
     folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)

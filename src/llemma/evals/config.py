@@ -26,11 +26,15 @@ class EvalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     k: Positive = 1
     """Samples a problem for maj@k, asked beside the greedy one; 1 means greedy alone."""
 
-    temperature: Annotated[float, msgspec.Meta(gt=0)] = 0.6
-    """Of the k samples. 0.6 and 0.95 are the paper's for GSM8K and MATH."""
+    published_k: bool = False
+    """As many samples as were published for each task, in place of `k`."""
 
-    top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.95
-    """Of the k samples: the smallest set of tokens with this probability is drawn from."""
+    temperature: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """Of the k samples; without it, what was published for the task (0.6 for a file of one's own)."""
+
+    top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    """Of the k samples: the smallest set of tokens with this probability is drawn from; without it, what was published
+    for the task (0.95 for a file of one's own)."""
 
     max_tokens: Positive | None = None
     """New tokens a completion; without it, what the task says."""

@@ -23,6 +23,7 @@ from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
 from llemma.evals.intervals import Z95, bootstrap_mean, bootstrap_means, wilson
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
 from llemma.evals.perplexity import scores as perplexity_scores
+from llemma.evals.task import Source
 from llemma.evals.vote import clusters
 
 GREEDY, SAMPLED, VOTED = "greedy", "maj", "vote"
@@ -49,6 +50,11 @@ class TaskFacts(msgspec.Struct, frozen=True):
     seed: int
     sandbox: str = ""
     """Of a task whose answers are the values of programs, the isolation under which these ran."""
+    protocol: str = "default"
+    prompts: str = "own"
+    """Whose worked examples were shown."""
+    data: Source | None = None
+    """Where the problems came from, with a checksum."""
 
 
 class Facts(msgspec.Struct, frozen=True):

@@ -33,13 +33,14 @@ from llemma.evals.judging import Sample, judged_safely, samples, verdicts
 from llemma.evals.perplexity import Passage, Scored, select
 from llemma.evals.programs import Ran, run_programs
 from llemma.evals.results import GREEDY, SAMPLED, Facts, Results, TaskFacts, gather, request_id, split_id
-from llemma.evals.task import Task
+from llemma.evals.task import Sampling, Task
 
 PROBLEMS, COMPLETIONS = "problems.jsonl.zst", "completions.jsonl.zst"
 EXECUTIONS = "executions.jsonl.zst"
 VERDICTS, LIKELIHOODS, RESULTS = "verdicts.jsonl.zst", "likelihoods.jsonl.zst", "results.json"
 
 _PASSAGES = 16  # texts scored at a time
+_GREEDY = Sampling(1, 0.0, 1.0)
 
 
 def evaluate(
@@ -56,7 +57,7 @@ def evaluate(
     Interrupted or killed, the same call goes on where it was and ends in the same files. The caller opens the tasks:
     `config.tasks` is not read. Raises `ItemsError` after everything is written when too many items ended in an error.
     """
-    _check(tasks)
+    check(tasks)
     log.sweep(out)
     journal = Journal(out / "parts")
     asked = [(task, load(task, config)) for task in tasks]
@@ -136,21 +137,32 @@ def load(task: Task, config: EvalConfig) -> tuple[int, list[Problem]]:
     return len(problems), with_prompt
 
 
+def sampling(task: Task, config: EvalConfig) -> Sampling:
+    """How the k samples are drawn: what the user or the recipe says, else what was published for the task."""
+    published = task.sampling
+    return Sampling(
+        k=published.k if config.published_k else config.k,
+        temperature=published.temperature if config.temperature is None else config.temperature,
+        top_p=published.top_p if config.top_p is None else config.top_p,
+    )
+
+
 def plan(task: Task, problems: Sequence[Problem], config: EvalConfig) -> list[Request]:
     """The requests of a task: all greedy ones, then, for k > 1, those of k samples."""
+    drawn = sampling(task, config)
     greedy = [_request(task, problem, GREEDY, config) for problem in problems]
-    return greedy + ([_request(task, problem, SAMPLED, config) for problem in problems] if config.k > 1 else [])
+    return greedy + ([_request(task, problem, SAMPLED, config, drawn) for problem in problems] if drawn.k > 1 else [])
 
 
-def _request(task: Task, problem: Problem, mode: str, config: EvalConfig) -> Request:
-    name, sampled = request_id(problem.id, mode), mode == SAMPLED
+def _request(task: Task, problem: Problem, mode: str, config: EvalConfig, drawn: Sampling = _GREEDY) -> Request:
+    name = request_id(problem.id, mode)
     return Request(
         id=name,
         prompt=problem.meta["prompt"],
         stop=list(task.stop),
-        n=config.k if sampled else 1,
-        temperature=config.temperature if sampled else 0.0,
-        top_p=config.top_p if sampled else 1.0,
+        n=drawn.k,
+        temperature=drawn.temperature,
+        top_p=drawn.top_p,
         max_tokens=config.max_tokens or task.max_tokens,
         # its own seed, so that neither order nor batch decides what is drawn
         seed=int(digest(config.seed, name)[:7], 16),
@@ -158,6 +170,7 @@ def _request(task: Task, problem: Problem, mode: str, config: EvalConfig) -> Req
 
 
 def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
+    drawn = sampling(task, config)
     return TaskFacts(
         task=task.name,
         version=task.version,
@@ -166,20 +179,25 @@ def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
         judge_version=task.find_judge().version,
         problems=total,
         asked=asked,
-        k=config.k,
-        temperature=config.temperature,
-        top_p=config.top_p,
+        k=drawn.k,
+        temperature=drawn.temperature,
+        top_p=drawn.top_p,
         max_tokens=config.max_tokens or task.max_tokens,
         stop=list(task.stop),
         seed=config.seed,
         sandbox=config.sandbox.mode if task.program is not None else "",
+        protocol=task.protocol,
+        prompts=task.prompts,
+        data=task.source() if task.source else None,
     )
 
 
-def _check(tasks: Sequence[Task]) -> None:
-    """Refuse two tasks of one name, and judges that are not there, before anything is asked."""
+def check(tasks: Sequence[Task]) -> None:
+    """Refuse two tasks of one name, and judges and problems that are not there, before a model is loaded or asked."""
     for task in tasks:
         task.find_judge()
+        if task.source:
+            task.source()
     for name, count in Counter(task.name for task in tasks).items():
         if count > 1:
             raise RecipeError(f"{count} tasks are called '{name}'", where="eval.tasks", mend="rename one of the files")

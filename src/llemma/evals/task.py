@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from llemma.core import jsonl, registry
-from llemma.core.errors import DataError, MissingError, RecipeError
+from llemma.core.errors import DataError, MissingError, RecipeError, UsageError
 from llemma.core.types import Problem
 from llemma.evals.answers import Judge
 from llemma.evals.programs import Program, whole
@@ -22,12 +24,64 @@ STOP = ("\n\nProblem:", "Problem:")
 _SUFFIXES = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 
 
+Protocol = Literal["default", "llemma"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+"""`llemma` judges as the paper's own code did, faults and all; `default` is right."""
+
+
 class Example(msgspec.Struct, frozen=True):
     """A worked problem shown before the question; its solution ends in words that give the answer."""
 
     problem: str
     solution: str
     answer: str
+
+
+class Sampling(NamedTuple):
+    """How a task's maj@k was published: samples a problem, temperature, top-p. 1 sample means greedy alone."""
+
+    k: int = 1
+    temperature: float = 0.6
+    top_p: float = 0.95
+
+
+UNPUBLISHED = Sampling()
+"""Of a task that was never published: the paper's temperature and top-p for GSM8K and MATH."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where the problems of a task came from; part of the results.
+
+    `origin` is a file's name below its data folder, or `hub:` and a data set's id; `sha256` is of the content without
+    compression (of several files: of the list of their checksums); `revision` is the data set's commit on the hub.
+    """
+
+    origin: str
+    sha256: str
+    revision: str = ""
+
+
+class Layout(NamedTuple):
+    """The shape of a prompt: `ask` around each problem (at `{}`), `gap` before each solution, `between` two blocks."""
+
+    ask: str
+    gap: str = "\n"
+    between: str = "\n\n"
+
+    def prompt(self, problem: Problem, examples: Sequence[Example]) -> str:
+        """The worked examples, then the problem; it ends where the solution begins."""
+        blocks = [self.ask.format(example.problem) + self.gap + example.solution for example in examples]
+        return self.between.join([*blocks, self.ask.format(problem.text)])
+
+
+MINERVA = Layout("Problem:\n{}\n\nSolution:")
+"""Lewkowycz et al. 2022 (Minerva), the prompt of MATH."""
+
+few_shot = MINERVA.prompt
+"""`Problem:`, text, blank line, `Solution:`; worked examples before it, joined by blank lines."""
+
+few_shot_programs = Layout("Problem:\n{}\n\nProgram:").prompt
+"""The same, with `Program:` in the place of `Solution:`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +102,13 @@ class Task:
     examples: tuple[Example, ...] = field(default=(), repr=False)
     program: Program | None = None
     """How completions become programs, for a task whose answers are what these give."""
+    sampling: Sampling = UNPUBLISHED
+    """Of the k samples, where neither the recipe nor the user says otherwise."""
+    protocol: Protocol = "default"
+    prompts: str = "own"
+    """Whose examples are shown: `own`, `lm-eval` with its version, or a file with its checksum."""
+    source: Callable[[], Source] | None = None
+    """Where the problems are; raises `MissingError` where they are not."""
 
     def shown(self, shots: int | None = None) -> tuple[Example, ...]:
         """The first `shots` examples (the task's own number without it); more than there are is a `RecipeError`."""
@@ -66,27 +127,41 @@ class Task:
         return judge
 
 
-def few_shot(problem: Problem, examples: Sequence[Example]) -> str:
-    """`Problem:`, text, blank line, `Solution:`; worked examples before it, joined by blank lines (Minerva's shape)."""
-    blocks = [f"Problem:\n{example.problem}\n\nSolution:\n{example.solution}" for example in examples]
-    return "\n\n".join([*blocks, f"Problem:\n{problem.text}\n\nSolution:"])
+def open_task(
+    spec: str, *, data: Path | None = None, protocol: Protocol = "default", prompts: str | None = None, **options: Any
+) -> Task:
+    """The registered task called `spec` (`-` and `_` are one), or the task of a user's own file.
 
-
-def few_shot_programs(problem: Problem, examples: Sequence[Example]) -> str:
-    """`few_shot` with `Program:` in the place of `Solution:`."""
-    blocks = [f"Problem:\n{example.problem}\n\nProgram:\n{example.solution}" for example in examples]
-    return "\n\n".join([*blocks, f"Problem:\n{problem.text}\n\nProgram:"])
-
-
-def open_task(spec: str, **options: Any) -> Task:
-    """The registered task called `spec`, or the task of a user's own file; `options` go to its factory.
-
-    Raises `RecipeError` with a suggestion for an unknown name, `MissingError` for a file that is not there.
+    `data`: the folder of local benchmarks; `prompts`: `own`, `lm-eval` or a file of worked examples; `options` go to
+    the task's factory, as these three do where they are given. Raises `RecipeError` with a suggestion for an unknown
+    name, `MissingError` for a file that is not there.
     """
+    given = {"data": data, "protocol": protocol, "prompts": prompts}
     if spec.endswith(_SUFFIXES):
-        return jsonl_task(Path(spec), **options)
-    task: Task = registry.find("task", spec, where="eval.tasks")(**options)
+        return _own_file(Path(spec), protocol, prompts, options)
+    name = spec if spec in registry.names("task") else spec.replace("-", "_")
+    factory = registry.find("task", name if name in registry.names("task") else spec, where="eval.tasks")
+    options |= {key: value for key, value in given.items() if value not in (None, "default")}
+    try:
+        inspect.signature(factory).bind(**options)
+    except TypeError as error:
+        raise UsageError(f"the task '{name}' does not take these options: {error}", where="eval.tasks") from error
+    task: Task = factory(**options)
     return task
+
+
+def _own_file(path: Path, protocol: str, prompts: str | None, options: dict[str, Any]) -> Task:
+    if protocol != "default":
+        raise UsageError(
+            f"the protocol {protocol} has no rules for a file of one's own",
+            where=str(path),
+            mend="leave --protocol out for this task",
+        )
+    if prompts == "lm-eval":
+        raise UsageError("lm-eval has no prompts for a file of one's own", where=str(path), mend="give --prompts FILE")
+    if prompts not in (None, "own"):
+        options = {"examples": Path(prompts), **options}
+    return jsonl_task(path, **options)
 
 
 def jsonl_task(
@@ -106,7 +181,7 @@ def jsonl_task(
     """
     if not path.is_file():
         raise MissingError(f"no problem file '{path}'", where="eval.tasks", mend="check the path")
-    worked = _examples(examples)
+    worked, shown_from = _examples(examples)
     title = name or path.name.split(".jsonl")[0]
     return Task(
         name=title,
@@ -118,13 +193,35 @@ def jsonl_task(
         shots=len(worked) if shots is None else shots,
         examples=worked,
         program=Program(whole) if programs else None,
+        prompts=shown_from,
+        source=partial(file_source, path, path.name),
     )
 
 
-def _examples(given: Sequence[Example | dict[str, str]] | Path | None) -> tuple[Example, ...]:
+def _examples(given: Sequence[Example | dict[str, str]] | Path | None) -> tuple[tuple[Example, ...], str]:
+    """The examples, and what to call them in results."""
     if given is None:
-        return own_examples("word_problems")
-    return read_examples(given) if isinstance(given, Path) else tuple(msgspec.convert(list(given), list[Example]))
+        return own_examples("word_problems"), "own"
+    if isinstance(given, Path):
+        return read_examples(given), named(given)
+    return tuple(msgspec.convert(list(given), list[Example])), "given"
+
+
+def named(path: Path) -> str:
+    """A file of examples as results name it: its name, and the beginning of its SHA-256."""
+    return f"{path.name} {file_source(path, path.name).sha256[:12]}"
+
+
+def file_source(path: Path, origin: str) -> Source:
+    """The `Source` of one local file, plain or compressed."""
+    digest = hashlib.sha256()
+    try:
+        with jsonl.open_lines(path) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except jsonl.damage() as error:
+        raise DataError(f"damaged file: {error}", where=str(path), mend="get it again") from error
+    return Source(origin, digest.hexdigest())
 
 
 def own_examples(name: str) -> tuple[Example, ...]:
