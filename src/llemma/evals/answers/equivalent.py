@@ -44,6 +44,7 @@ class Judge:
     `vote` votes over whole texts in a way of its own, given them (or the values of
     their programs) and the gold answer; without it `vote.majority` does.
     `exact_values` asks for programs' values as sympy writes them exactly (`srepr`), not as people do.
+    `prepare` pays for what costs time once, before the first answer is timed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Judge:
     guess: bool = False
     vote: Callable[[Sequence[str | None], str], Judgement] | None = None
     exact_values: bool = False
+    prepare: Callable[[], None] | None = None
 
 
 def equivalent(a: str, b: str) -> bool:
