@@ -136,7 +136,9 @@ def test_all_configurations_and_splits_are_read_in_their_order(home, monkeypatch
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
         task = open_task("svamp")
         assert [problem.id for problem in task.load()] == ["svamp/chal-1", "svamp/chal-2"]
-        sums = [hashlib.sha256(files[f"data/{split}-00000-of-00001.parquet"]).hexdigest() for split in ("train", "test")]
+        sums = [
+            hashlib.sha256(files[f"data/{split}-00000-of-00001.parquet"]).hexdigest() for split in ("train", "test")
+        ]
         assert task.source().sha256 == hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
