@@ -1,11 +1,12 @@
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llemma.evals.intervals import bootstrap_mean, bootstrap_ratio, wilson
+from llemma.evals.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, wilson
 
 
 # Newcombe, Statistics in Medicine 17 (1998), Table I, method 3
@@ -60,3 +61,12 @@ def test_the_bootstrap_is_seeded_and_the_seed_counts():
 def test_the_bootstrap_of_nothing_is_refused():
     with pytest.raises(ValueError, match="0 values"):
         bootstrap_mean([])
+
+
+def test_the_bootstrap_of_columns_is_that_of_each():
+    draw = random.Random(3)
+    table = np.array([[draw.random(), draw.gauss(2, 1)] for _ in range(50)])
+    for (low, high), column in zip(bootstrap_means(table, 7), table.T, strict=True):
+        assert (low, high) == (pytest.approx(bootstrap_mean(column.tolist(), 7)))
+    with pytest.raises(ValueError, match="no rows"):
+        bootstrap_means(np.zeros((0, 2)))

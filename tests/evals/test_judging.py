@@ -3,13 +3,13 @@ import pytest
 from llemma.core.errors import DataError
 from llemma.core.types import Completion, Problem
 from llemma.evals.answers import DEFAULT, Judge
-from llemma.evals.judging import verdicts
+from llemma.evals.judging import Sample, verdicts
 
 PROBLEMS = {"p": Problem(id="p", task="t", text="?", answer="7")}
 
 
 def judged(*completions, judge=DEFAULT):
-    return list(verdicts(completions, PROBLEMS, {"t": judge}))
+    return list(verdicts(map(Sample, completions), PROBLEMS, {"t": judge}))
 
 
 def sampled(*texts, finish="stop"):
@@ -46,6 +46,14 @@ def test_a_judge_that_fails_is_an_error_and_not_a_wrong_answer():
     [verdict] = judged(Completion("p#greedy", 0, "#### 7"), judge=judge)
     assert verdict.outcome == "error"
     assert verdict.why == "judge 'broken' failed: RecursionError: too deep"
+
+
+def test_a_judge_that_cannot_vote_is_an_error_too():
+    def broken(answer):
+        raise RecursionError("too deep")
+
+    [*_, vote] = judged(*sampled("#### 7"), judge=Judge("broken", 1, DEFAULT.find, broken, DEFAULT.compare))
+    assert (vote.outcome, vote.why) == ("error", "judge 'broken' failed: RecursionError: too deep")
 
 
 def test_a_completion_of_an_unknown_problem_is_refused():

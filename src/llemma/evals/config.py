@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from llemma.tools.config import SandboxConfig
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -57,3 +59,6 @@ class EvalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     max_errors: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of items that may end in a backend's or judge's error before the command fails (exit 5)."""
+
+    sandbox: SandboxConfig = SandboxConfig()
+    """Where the programs of tasks with programs run."""

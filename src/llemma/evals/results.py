@@ -12,13 +12,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from llemma.core import registry
 from llemma.core.console import table
 from llemma.core.types import OUTCOMES, Problem, Score, Verdict
-from llemma.evals.intervals import Z95, bootstrap_mean, wilson
+from llemma.evals.answers import Judge
+from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
+from llemma.evals.intervals import Z95, bootstrap_mean, bootstrap_means, wilson
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
 from llemma.evals.perplexity import scores as perplexity_scores
 from llemma.evals.task import Source
+from llemma.evals.vote import clusters
 
 GREEDY, SAMPLED, VOTED = "greedy", "maj", "vote"
 """What follows the `#` of a request's or verdict's id: the greedy sample, the k samples, the vote over these."""
@@ -42,6 +48,8 @@ class TaskFacts(msgspec.Struct, frozen=True):
     max_tokens: int
     stop: list[str]
     seed: int
+    sandbox: str = ""
+    """Of a task whose answers are the values of programs, the isolation under which these ran."""
     protocol: str = "default"
     prompts: str = "own"
     """Whose worked examples were shown."""
@@ -59,6 +67,8 @@ class Facts(msgspec.Struct, frozen=True):
     """Wall time spent in the backend, over all attempts of all processes."""
     tasks: list[TaskFacts] = []
     scores: list[Score] = []
+    curves: list[Score] = []
+    """maj@k and pass@k for the smaller k of `ladder`, and pass@K, out of the same samples."""
     general: list[str] = []
     """Subsets of texts that are not mathematics."""
     seed: int = 0
@@ -103,13 +113,14 @@ def split_id(request: str) -> tuple[str, str]:
 class Tally:
     """Verdicts of one task, counted as they stream by."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
         self.greedy: Counter[str] = Counter()
         self.samples: Counter[str] = Counter()
         self.votes: Counter[str] = Counter()
         self.won: list[float] = []
-        self.shares: list[float] = []
-        self._right = self._n = 0
+        self.drawn: list[Samples] = []
+        self._open: list[Verdict] = []
 
     def add(self, verdict: Verdict, mode: str) -> None:
         """Count one verdict; the samples of a problem come before its vote."""
@@ -117,13 +128,12 @@ class Tally:
             self.greedy[verdict.outcome] += 1
         elif mode == SAMPLED:
             self.samples[verdict.outcome] += 1
-            self._right += verdict.outcome == "right"
-            self._n += 1
+            self._open.append(verdict)
         else:
             self.votes[verdict.outcome] += 1
             self.won.append(float(verdict.outcome == "right"))
-            self.shares.append(self._right / self._n)
-            self._right = self._n = 0
+            self.drawn.append(_samples(self._open, verdict, self.judge))
+            self._open = []
 
     def scores(self, facts: TaskFacts) -> list[Score]:
         """`greedy`, and with k samples `maj@k` and `pass@1` (the mean share of right samples)."""
@@ -131,16 +141,50 @@ class Tally:
         found = [_proportion(facts.task, "greedy", self.greedy, wilson(self.greedy["right"], n))] if n else []
         if self.won:
             found.append(_proportion(facts.task, f"maj@{facts.k}", self.votes, _mean_interval(self.won, facts.seed)))
-            low, high = _mean_interval(self.shares, facts.seed)
-            value, outcomes = math.fsum(self.shares) / len(self.shares), _ordered(self.samples)
-            found.append(Score(facts.task, "pass@1", value, low, high, len(self.shares), outcomes))
+            shares = [sum(samples.right) / len(samples.right) for samples in self.drawn]
+            low, high = _mean_interval(shares, facts.seed)
+            value, outcomes = math.fsum(shares) / len(shares), _ordered(self.samples)
+            found.append(Score(facts.task, "pass@1", value, low, high, len(shares), outcomes))
         return found
+
+    def curves(self, facts: TaskFacts) -> list[Score]:
+        """maj@k for 1 < k < K and pass@k for 1 < k <= K; see `curves` for the estimators.
+
+        A judge with a vote of its own has no maj@k but the voted one: its clusters depend on the order of all samples.
+        """
+        if not self.drawn:
+            return []
+        fewest = min(len(samples.right) for samples in self.drawn)
+        ks = [k for k in ladder(facts.k) if 1 < k <= fewest]
+        smaller = [k for k in ks if k < facts.k] if self.judge.vote is None else []
+        values = np.hstack([majority_curve(self.drawn, smaller, facts.seed), pass_curve(self.drawn, ks)])
+        names = [*(f"maj@{k}" for k in smaller), *(f"pass@{k}" for k in ks)]
+        return _curve(facts, names, values)
+
+
+def _samples(sampled: Sequence[Verdict], vote: Verdict, judge: Judge) -> Samples:
+    rights = [verdict.outcome == "right" for verdict in sampled]
+    if judge.vote is not None or vote.outcome in ("error", "timeout"):  # no clusters of its own, or none
+        return Samples(rights, [None] * len(rights))
+    return Samples(rights, clusters([verdict.answer for verdict in sampled], judge.canonical))
+
+
+def _curve(facts: TaskFacts, names: Sequence[str], values: NDArray[np.float64]) -> list[Score]:
+    found = []
+    for name, column, spread in zip(names, values.T, bootstrap_means(values, facts.seed), strict=True):
+        low, high = _wilson_of_equal(column.tolist()) or spread
+        found.append(Score(facts.task, name, float(column.mean()), low, high, len(column)))
+    return found
 
 
 def _mean_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
+    return _wilson_of_equal(values) or bootstrap_mean(values, seed)
+
+
+def _wilson_of_equal(values: Sequence[float]) -> tuple[float, float] | None:
     # resampling equal values shows no spread, however few they are; Wilson's interval does
     extreme = len(set(values)) == 1 and values[0] in (0.0, 1.0)
-    return wilson(round(sum(values)), len(values)) if extreme else bootstrap_mean(values, seed)
+    return wilson(round(sum(values)), len(values)) if extreme else None
 
 
 def _proportion(task: str, metric: str, outcomes: Counter[str], interval: tuple[float, float]) -> Score:
@@ -156,20 +200,21 @@ def gather(
     facts: Facts, problems: Mapping[str, Problem], verdicts: Iterable[Verdict], likelihoods: Sequence[Scored]
 ) -> Results:
     """All scores of a run. `problems` by id; `verdicts` as they were written."""
-    tallies = {task.task: Tally() for task in facts.tasks}
+    tallies = {task.task: Tally(registry.find("judge", task.judge)) for task in facts.tasks}
     for verdict in verdicts:
         problem, mode = split_id(verdict.problem)
         tallies[problems[problem].task].add(verdict, mode)
     scores = [score for task in facts.tasks for score in tallies[task.task].scores(task)]
     scores += perplexity_scores(likelihoods, facts.general, facts.seed)
-    return shape(msgspec.structs.replace(facts, scores=scores))
+    curves = [score for task in facts.tasks for score in tallies[task.task].curves(task)]
+    return shape(msgspec.structs.replace(facts, scores=scores, curves=curves))
 
 
 def shape(facts: Facts) -> Results:
     """`results.json` of a run whose scores are known."""
     results: dict[str, dict[str, Any]] = {}
     better: dict[str, dict[str, bool]] = {}
-    for score in facts.scores:
+    for score in (*facts.scores, *facts.curves):
         metric, reading = _harness_name(score)
         row = results.setdefault(score.task, {"alias": score.task})
         row[f"{metric},{reading}"] = score.value
@@ -210,8 +255,9 @@ def _configuration(task: TaskFacts) -> dict[str, Any]:
 
 
 def text(results: Results) -> str:
-    """All scores for a terminal: value, 95 % interval, count, and how the items ended."""
+    """All scores for a terminal: value, 95 % interval, count, how the items ended; then the curves."""
     rows = [_line(score) for score in results.llemma.scores]
+    rows += [_line(score) for score in results.llemma.curves]
     return table(("task", "metric", "value", "95 % interval", "n", "outcomes"), rows)
 
 

@@ -3,6 +3,7 @@
 out/
   problems.jsonl.zst      Problem, meta.prompt = the whole prompt
   completions.jsonl.zst   Completion, request = <problem>#greedy or <problem>#maj
+  executions.jsonl.zst    Ran, one for each completion of a task that runs programs
   verdicts.jsonl.zst      Verdict, problem = the request's id, or <problem>#vote for the vote
   likelihoods.jsonl.zst   Scored, when texts are scored
   results.json            Results
@@ -28,12 +29,14 @@ from llemma.evals import journal as log
 from llemma.evals.answers import Judge
 from llemma.evals.config import EvalConfig
 from llemma.evals.journal import Journal
-from llemma.evals.judging import judged_safely, verdicts
+from llemma.evals.judging import Sample, judged_safely, samples, verdicts
 from llemma.evals.perplexity import Passage, Scored, select
+from llemma.evals.programs import Ran, run_programs
 from llemma.evals.results import GREEDY, SAMPLED, Facts, Results, TaskFacts, gather, request_id, split_id
 from llemma.evals.task import Sampling, Task
 
 PROBLEMS, COMPLETIONS = "problems.jsonl.zst", "completions.jsonl.zst"
+EXECUTIONS = "executions.jsonl.zst"
 VERDICTS, LIKELIHOODS, RESULTS = "verdicts.jsonl.zst", "likelihoods.jsonl.zst", "results.json"
 
 _PASSAGES = 16  # texts scored at a time
@@ -67,6 +70,8 @@ def evaluate(
         seconds += _ask(backend, task, requests[task.name], problems, config, journal, console)
     jsonl.write(out / PROBLEMS, problems.values())
     jsonl.write(out / COMPLETIONS, _stored(backend, requests, config, journal))
+    if any(task.program for task in tasks):
+        jsonl.write(out / EXECUTIONS, _executed(backend, tasks, requests, config, journal, console))
     jsonl.write(out / LIKELIHOODS, likelihoods.records)
     facts = Facts(
         model=backend.name,
@@ -94,7 +99,10 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
     judges: dict[str, Judge] = {task.task: registry.find("judge", task.judge) for task in facts.tasks}
     dated = [msgspec.structs.replace(task, judge_version=judges[task.task].version) for task in facts.tasks]
     facts = msgspec.structs.replace(facts, tasks=dated)
-    jsonl.write(out / VERDICTS, verdicts(jsonl.read(out / COMPLETIONS, Completion), problems, judges))
+    programs = {task.task for task in facts.tasks if task.sandbox}
+    runs = jsonl.read(out / EXECUTIONS, Ran) if programs else ()
+    judged = samples(jsonl.read(out / COMPLETIONS, Completion), problems, programs, runs)
+    jsonl.write(out / VERDICTS, verdicts(judged, problems, judges))
     rows = list(jsonl.read(out / LIKELIHOODS, Scored))
     results = gather(facts, problems, jsonl.read(out / VERDICTS, Verdict), rows)
     write_json(out / RESULTS, results)
@@ -177,6 +185,7 @@ def _facts(task: Task, total: int, asked: int, config: EvalConfig) -> TaskFacts:
         max_tokens=config.max_tokens or task.max_tokens,
         stop=list(task.stop),
         seed=config.seed,
+        sandbox=config.sandbox.mode if task.program is not None else "",
         protocol=task.protocol,
         prompts=task.prompts,
         data=task.source() if task.source else None,
@@ -222,10 +231,12 @@ def _ask(
     seen: dict[str, Counter[str]] = {GREEDY: Counter(), SAMPLED: Counter()}
     with console.progress(f"eval {task.name}", sum(request.n for request in requests), "samples") as bar:
 
-        def count(samples: Sequence[Completion]) -> None:
-            name, mode = split_id(samples[0].request)
-            seen[mode].update(judged_safely(sample, problems[name].answer, judge).outcome for sample in samples)
-            bar.advance(len(samples), _note(seen))
+        def count(given: Sequence[Completion]) -> None:
+            name, mode = split_id(given[0].request)
+            if task.program is None:  # else nothing is known before the programs have run
+                gold = problems[name].answer
+                seen[mode].update(judged_safely(Sample(sample), gold, judge).outcome for sample in given)
+            bar.advance(len(given), _note(seen))
 
         for batch in log.batches(requests, config.batch):
             seconds += log.complete(backend, batch, journal, count).seconds
@@ -249,6 +260,23 @@ def _stored(
     for batch in chain.from_iterable(log.batches(part, config.batch) for part in requests.values()):
         path = journal.path("complete", backend.identity, batch)
         yield from journal.read(path, Completion).records
+
+
+def _executed(
+    backend: Backend,
+    tasks: Sequence[Task],
+    requests: Mapping[str, Sequence[Request]],
+    config: EvalConfig,
+    journal: Journal,
+    console: Console,
+) -> Iterator[Ran]:
+    """The ends of the programs of the tasks that have any, in the order of their completions."""
+    for task in tasks:
+        if task.program is not None:
+            asked = requests[task.name]
+            stored = _stored(backend, {task.name: asked}, config, journal)
+            total = sum(request.n for request in asked)
+            yield from run_programs(stored, task.program, config.sandbox, journal, console, total)
 
 
 def _passages(texts: Mapping[str, Sequence[Document]], config: EvalConfig) -> list[Passage]:

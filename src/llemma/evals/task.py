@@ -16,6 +16,7 @@ from llemma.core import jsonl, registry
 from llemma.core.errors import DataError, MissingError, RecipeError, UsageError
 from llemma.core.types import Problem
 from llemma.evals.answers import Judge
+from llemma.evals.programs import Program, whole
 
 STOP = ("\n\nProblem:", "Problem:")
 """Where a base model leaves its solution and runs on into a problem of its own."""
@@ -79,6 +80,9 @@ MINERVA = Layout("Problem:\n{}\n\nSolution:")
 few_shot = MINERVA.prompt
 """`Problem:`, text, blank line, `Solution:`; worked examples before it, joined by blank lines."""
 
+few_shot_programs = Layout("Problem:\n{}\n\nProgram:").prompt
+"""The same, with `Program:` in the place of `Solution:`."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -96,6 +100,8 @@ class Task:
     max_tokens: int = 512
     shots: int = 4
     examples: tuple[Example, ...] = field(default=(), repr=False)
+    program: Program | None = None
+    """How completions become programs, for a task whose answers are what these give."""
     sampling: Sampling = UNPUBLISHED
     """Of the k samples, where neither the recipe nor the user says otherwise."""
     protocol: Protocol = "default"
@@ -103,8 +109,6 @@ class Task:
     """Whose examples are shown: `own`, `lm-eval` with its version, or a file with its checksum."""
     source: Callable[[], Source] | None = None
     """Where the problems are; raises `MissingError` where they are not."""
-    program: Callable[[str], str] | None = None
-    """For tasks that are answered by a program: the Python program in a completion's text; it is run in a sandbox."""
 
     def shown(self, shots: int | None = None) -> tuple[Example, ...]:
         """The first `shots` examples (the task's own number without it); more than there are is a `RecipeError`."""
@@ -118,13 +122,7 @@ class Task:
         return self.examples[:wanted]
 
     def find_judge(self) -> Judge:
-        """The judge called `self.judge`; `MissingError` for a program task while programs cannot be run."""
-        if self.program is not None and self.judge not in registry.names("judge"):
-            raise MissingError(
-                f"the programs of task '{self.name}' cannot be run yet: there is no judge '{self.judge}'",
-                where="eval.tasks",
-                mend="leave the task out",
-            )
+        """The judge called `self.judge`."""
         judge: Judge = registry.find("judge", self.judge, where=f"task '{self.name}'")
         return judge
 
@@ -174,9 +172,11 @@ def jsonl_task(
     shots: int | None = None,
     max_tokens: int = 512,
     judge: str = "default",
+    programs: bool = False,
 ) -> Task:
     """The task of a file of rows `{problem, answer, id?, ...}`; the other fields go to `Problem.meta`.
 
+    `programs`: the solutions are Python programs, and their values the answers.
     `examples`: worked problems, or the path of a file of them; without it our own four. `shots`: all if not given.
     """
     if not path.is_file():
@@ -187,11 +187,12 @@ def jsonl_task(
         name=title,
         version=1,
         load=partial(read_problems, path, title),
-        prompt=few_shot,
-        judge=judge,
+        prompt=few_shot_programs if programs else few_shot,
+        judge="program" if programs else judge,
         max_tokens=max_tokens,
         shots=len(worked) if shots is None else shots,
         examples=worked,
+        program=Program(whole) if programs else None,
         prompts=shown_from,
         source=partial(file_source, path, path.name),
     )

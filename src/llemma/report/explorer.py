@@ -20,6 +20,7 @@ from llemma.report.text import shorten, visible
 
 CHUNK = 500
 SNIPPET = 280  # characters of a problem kept in the index, for the list and the quick search
+OUTPUT = 1_000  # characters of what a program printed
 MISSING = "not judged"
 SHARES = ("no votes", "below 25 %", "25 to 49 %", "50 to 74 %", "75 to 99 %", "all agree")
 META_FACETS = ("subject", "level", "type", "kind", "difficulty")
@@ -35,6 +36,8 @@ class Sample(msgspec.Struct, frozen=True):
     why: str
     finish: str
     tokens: int
+    ran: tuple[str, str] | None = None
+    """How the sample's program ended and what it printed or gave; None where samples are no programs."""
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -100,6 +103,7 @@ class Judged(msgspec.Struct, frozen=True):
     problems: dict[str, Problem]
     completions: dict[tuple[str, str], list[Completion]]
     verdicts: dict[tuple[str, str, int], Verdict]
+    ran: dict[tuple[str, str, int], read.Ending | None]
 
 
 def judged(evaluation: read.Evaluation) -> Judged:
@@ -112,7 +116,8 @@ def judged(evaluation: read.Evaluation) -> Judged:
     golds = {problem: verdict.gold for (problem, _, _), verdict in verdicts.items()}
     for problem, _ in completions:
         problems.setdefault(problem, Problem(problem, "", "", golds.get(problem, "")))
-    return Judged(read.label(evaluation.name), problems, dict(completions), verdicts)
+    ran = {(*read.request_parts(row.request), row.sample): row.execution for row in read.executions(evaluation)}
+    return Judged(read.label(evaluation.name), problems, dict(completions), verdicts, ran)
 
 
 def write(evaluations: Sequence[read.Evaluation], folder: Path) -> int:
@@ -204,15 +209,25 @@ def side(problem: str, model: Judged) -> Side:
 
 
 def _sample(completion: Completion, reading: str, problem: str, model: Judged) -> Sample:
-    verdict = model.verdicts.get((problem, reading, completion.sample))
+    place = (problem, reading, completion.sample)
+    verdict = model.verdicts.get(place)
     return Sample(
-        text=pieces(completion.text),
+        # a program holds no formulas, whatever its dollar signs are for
+        text=[visible(completion.text)] if place in model.ran else pieces(completion.text),
         outcome=verdict.outcome if verdict else MISSING,
         answer=visible(verdict.answer) if verdict and verdict.answer is not None else None,
         why=visible(verdict.why if verdict else completion.error),
         finish=completion.finish,
         tokens=completion.tokens,
+        ran=_ended(model.ran[place]) if place in model.ran else None,
     )
+
+
+def _ended(end: read.Ending | None) -> tuple[str, str]:
+    if end is None:
+        return "no program", ""
+    said = [end.stdout.rstrip("\n"), f"value: {end.value}" if end.value is not None else "", end.error or ""]
+    return end.outcome, visible("\n".join(line for line in said if line)[:OUTPUT])
 
 
 def count_votes(samples: Sequence[Sample]) -> list[Vote]:

@@ -312,6 +312,28 @@ def verdicts(evaluation: Evaluation) -> list[Verdict]:
     return _rows(evaluation.folder / "verdicts.jsonl.zst", Verdict)
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """How a program ended (`evals/programs.py`)."""
+
+    outcome: str
+    stdout: str = ""
+    value: str | None = None
+    error: str | None = None
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """The end of the program of one sample; None where the completion held none."""
+
+    request: str
+    sample: int
+    execution: Ending | None
+
+
+def executions(evaluation: Evaluation) -> list[Ran]:
+    """The ends of the programs of an evaluation; empty where its tasks run none."""
+    return _rows(evaluation.folder / "executions.jsonl.zst", Ran)
+
+
 def likelihoods(evaluation: Evaluation) -> list[Scored]:
     """What the model made of every passage of held-out text."""
     return _rows(evaluation.folder / "likelihoods.jsonl.zst", Scored)

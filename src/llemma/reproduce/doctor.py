@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
+from llemma.core.errors import LlemmaError
 from llemma.core.home import home_folder
 from llemma.core.runs import device
+from llemma.tools import Sandbox, SandboxConfig
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -35,7 +37,7 @@ def examine() -> list[Check]:
         _program(
             "coqc", ["--version"], "Rocq's library as a source of proofs", "apt-get install coq libcoq-coquelicot"
         ),
-        _program("bwrap", ["--version"], "running untrusted programs", "apt-get install bubblewrap"),
+        _sandbox(),
         _program("chromium", ["--version"], "tests of the report pages", "apt-get install chromium"),
     ]
 
@@ -69,6 +71,15 @@ def _torch() -> Check:
 def _cpu_flags() -> str:
     info = Path("/proc/cpuinfo")
     return info.read_text() if info.exists() else ""
+
+
+def _sandbox() -> Check:
+    """Open a sandbox with every layer and run a program in it: bubblewrap alone says nothing about namespaces."""
+    try:
+        with Sandbox(SandboxConfig(workers=1)):
+            return Check("sandbox", True, "untrusted programs run with full isolation")
+    except LlemmaError as error:
+        return Check("sandbox", False, f"untrusted programs cannot be isolated: {error.what}", error.mend)
 
 
 def _program(name: str, arguments: list[str], what_for: str, mend: str) -> Check:

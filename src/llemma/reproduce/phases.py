@@ -9,7 +9,7 @@ from typing import Any
 from llemma.core.console import Console
 from llemma.core.errors import MissingError
 from llemma.core.types import Document
-from llemma.evals.config import EvalConfig
+from llemma.reproduce.schema import LlemmaRecipe
 from llemma.tokens.store import Store
 from llemma.train.config import ModelConfig, TrainConfig
 
@@ -54,16 +54,21 @@ def stores(tokens: Path, split: str) -> dict[str, Store]:
 
 
 def evaluate_phase(
-    run: Path, phase: str, config: EvalConfig, texts: Mapping[str, Sequence[Document]], console: Console
+    run: Path, phase: str, recipe: LlemmaRecipe, texts: Mapping[str, Sequence[Document]], console: Console
 ) -> dict[str, Any]:
     """Evaluate `run/<phase>` on the run's held-out problems and validation texts into `run/eval/<phase>`."""
     from llemma.backends.base import open_backend
     from llemma.evals.runner import evaluate
     from llemma.evals.task import jsonl_task
-    from llemma.reproduce.stages import TASK
+    from llemma.reproduce.stages import QUESTIONS, TASK
 
-    task = jsonl_task(run / "problems.jsonl", name=TASK, examples=run / "examples.jsonl", shots=config.shots)
+    config = recipe.eval
+    problems, examples = (run / name for name in QUESTIONS["solution"])
+    tasks = [jsonl_task(problems, name=TASK, examples=examples, shots=config.shots)]
+    if recipe.problems.programs:
+        problems, examples = (run / name for name in QUESTIONS["program"])
+        tasks.append(jsonl_task(problems, name=f"{TASK}_python", examples=examples, shots=config.shots, programs=True))
     with console.progress(f"load {phase}"):
         backend = open_backend(f"run:{run / phase}", batch=config.batch)
-    results = evaluate(backend, [task], config, run / "eval" / phase, console=console, texts=texts)
+    results = evaluate(backend, tasks, config, run / "eval" / phase, console=console, texts=texts)
     return {"scores": len(results.llemma.scores)}

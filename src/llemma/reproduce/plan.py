@@ -124,13 +124,14 @@ def _evaluation(recipe: LlemmaRecipe, rate: float, name: str, done: set[str]) ->
     from llemma.train import plan as costs
 
     config, corpus = recipe.eval, recipe.corpus
-    samples = recipe.problems.count * (1 + (config.k if config.k > 1 else 0))
+    asked = recipe.problems.count * (2 if recipe.problems.programs else 1)
+    samples = asked * (1 + (config.k if config.k > 1 else 0))
     groups = len(corpus.sources) if corpus else 0
     size = f"{samples:,} samples, bits per byte on {groups} sources"
     if recipe.model is None:
         return StagePlan(f"eval-{name}", size, 0.0, f"eval-{name}" in done)
     weights = costs.parameters(costs.shape_of(recipe.model, recipe.tokenizer.vocab_size))
-    generated = samples * (config.max_tokens or 512) + recipe.problems.count * PROMPT_TOKENS * 2
+    generated = samples * (config.max_tokens or 512) + asked * PROMPT_TOKENS * 2
     scored = groups * config.perplexity_bytes / 2.5 * 2
     seconds = 2 * weights * (generated / (SAMPLE_SHARE * rate) + scored / (SCORE_SHARE * rate))
     return StagePlan(f"eval-{name}", size, seconds, f"eval-{name}" in done)

@@ -24,6 +24,8 @@ class ProblemsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Held-out problems."""
     seed: int = 1_000_003
     """Their seed; must differ from the seeds of the corpus' own synthetic problems."""
+    programs: bool = False
+    """Ask them a second time, for a program whose value is the answer."""
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

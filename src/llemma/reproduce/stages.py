@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from llemma.core import jsonl
 from llemma.core.console import Console, duration
 from llemma.core.errors import RecipeError
@@ -27,6 +29,11 @@ from llemma.train.config import ModelConfig, TrainConfig
 
 VERSION = 1
 TASK = "word_problems"
+QUESTIONS = {
+    "solution": ["problems.jsonl", "examples.jsonl"],
+    "program": ["program_problems.jsonl", "program_examples.jsonl"],
+}
+"""By the style of their solutions, the problems asked and the examples shown before them."""
 
 
 class Stage:
@@ -145,12 +152,20 @@ class Pipeline:
             )
 
         def work() -> None:
-            jsonl.write(self.path / "problems.jsonl", (synthetic.worked(config.seed, i) for i in range(config.count)))
-            examples = (synthetic.worked(config.seed + 1, i) for i in range(shots or 4))
-            jsonl.write(self.path / "examples.jsonl", examples)
+            for style in styles:
+                problems, examples = (self.path / name for name in QUESTIONS[style])
+                asked = (synthetic.worked(config.seed, i, style) for i in range(config.count))
+                jsonl.write(problems, (structs.replace(item, id=item.id + suffix[style]) for item in asked))
+                jsonl.write(examples, (synthetic.worked(config.seed + 1, i, style) for i in range(shots or 4)))
 
+        styles: list[synthetic.Style] = ["solution", "program"] if config.programs else ["solution"]
+        suffix = {"solution": "", "program": "-program"}  # an evaluation asks both, so each has an id of its own
         key = digest(VERSION, synthetic.VERSION, config, shots)
-        return Stage("problems", key, ["problems.jsonl", "examples.jsonl"], work)
+        return Stage("problems", key, self._questions(), work)
+
+    def _questions(self) -> list[str]:
+        """The files of problems and of the worked examples shown before them."""
+        return [*QUESTIONS["solution"], *(QUESTIONS["program"] if self.recipe.problems.programs else [])]
 
     def corpus(self) -> None:
         """Build the corpus; `corpus.build` keeps its own marks, one a unit of input, and looks at every input again."""
@@ -232,12 +247,12 @@ class Pipeline:
         validation = [
             shard for subset, split in self._splits() if split == "validation" for shard in self._shards(subset, split)
         ]
-        inputs = content(self.path, ["problems.jsonl", "examples.jsonl", f"{phase}/final", *validation])
+        inputs = content(self.path, [*self._questions(), f"{phase}/final", *validation])
 
         def work() -> dict[str, Any]:
             from llemma.reproduce.phases import evaluate_phase
 
-            return evaluate_phase(self.path, phase, self.recipe.eval, self._validation(), self.console)
+            return evaluate_phase(self.path, phase, self.recipe, self._validation(), self.console)
 
         files = ["problems.jsonl.zst", "completions.jsonl.zst", "verdicts.jsonl.zst", "results.json"]
         return Stage(

@@ -2,13 +2,15 @@
 
 A story is one quantity and one to three events that change it (someone finds some, gives some away, the lot
 doubles, is shared out). The question is written from the events, the solution from the same events as one equation a
-step. Everything follows from a seed: problem i of seed s is the same on every machine.
+step, or as a program with one line a step. Everything follows from a seed: problem i of seed s is the same on every
+machine.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +18,7 @@ from llemma.core.files import digest
 from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Context, Unit
 
-VERSION = 1
+VERSION = 2
 UNIT_SIZE = 5_000
 
 # Short words, so that a small vocabulary trained on code spends few tokens on them and most on the arithmetic.
@@ -34,6 +36,10 @@ GAINS = ("{name} finds {k} more.", "{name} buys {k} more.", "{name} gets {k} mor
 LOSSES = ("{name} loses {k}.", "{name} uses {k}.", "{name} sells {k}.")
 TIMES = ("Then there are {k} times as many.",)
 SHARES = ("{name} keeps one of {k} equal parts.",)
+
+
+Style = Literal["solution", "program"]
+"""How a problem is solved: in words with equations, or by a program that sets `answer`."""
 
 
 class Worked(msgspec.Struct, frozen=True):
@@ -83,36 +89,38 @@ def _share(rng: random.Random, n: int) -> Event | None:
 EVENTS: tuple[Callable[[random.Random, int], Event | None], ...] = (_gain, _gain, _lose, _lose, _times, _share)
 
 
-def worked(seed: int, index: int) -> Worked:
-    """Problem number `index` of `seed`.
+def worked(seed: int, index: int, style: Style = "solution") -> Worked:
+    """Problem number `index` of `seed`; `style` changes its solution and nothing else.
 
-    The solution goes through the story again and adds to each event its equation, as people do who explain.
+    The solution goes through the story again and adds to each event its equation, as people do who explain; the
+    program has each sentence as a comment and the event as a line of code.
     """
     rng = random.Random(f"{seed}/{index}")
     name, things, n = rng.choice(PEOPLE), rng.choice(THINGS), rng.randint(2, 14)
     level = rng.choice((1, 1, 1, 2, 2, 3))
     sentences = [rng.choice(BEGINNINGS).format(name=name, n=n, things=things)]
-    steps = sentences[:]
+    steps, code = sentences[:], [f"# {sentences[0]}\nn = {n}"]
     while len(steps) <= level:
         event = rng.choice(EVENTS)(rng, n)
         if event is not None:
             sentence = event.sentence.format(name=name, k=event.k)
             sentences.append(sentence)
             steps.append(f"{sentence[:-1]}: {n} {event.sign} {event.k} = {event.result}.")
+            code.append(f"# {sentence}\nn = n {event.sign.replace('/', '//')} {event.k}")
             n = event.result
     question = rng.choice(QUESTIONS).format(name=name, things=things)
     return Worked(
         id=f"synthetic-{seed}-{index}",
         problem=" ".join([*sentences, question]),
-        solution=" ".join([*steps, f"The answer is {n}."]),
+        solution="\n".join([*code, "answer = n"]) if style == "program" else " ".join([*steps, f"The answer is {n}."]),
         answer=str(n),
         level=level,
     )
 
 
-def as_text(item: Worked) -> str:
+def as_text(item: Worked, style: Style = "solution") -> str:
     """The training text: the problem and its solution in the shape in which the evaluation asks."""
-    return f"Problem:\n{item.problem}\n\nSolution:\n{item.solution}"
+    return f"Problem:\n{item.problem}\n\n{style.capitalize()}:\n{item.solution}"
 
 
 class Synthetic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,12 +129,14 @@ class Synthetic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int
     seed: int = 1
     per_document: int = 4
+    style: Style = "solution"
 
     def units(self, context: Context) -> list[Unit]:
         """One unit for each `UNIT_SIZE` problems."""
         starts = range(0, self.count, UNIT_SIZE)
         return [
-            Unit(f"synthetic-{start}", str(start), digest(VERSION, self.count, self.seed, start)) for start in starts
+            Unit(f"synthetic-{start}", str(start), digest(VERSION, self.count, self.seed, self.style, start))
+            for start in starts
         ]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
@@ -134,7 +144,7 @@ class Synthetic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         first = int(unit.path)
         for start in range(first, min(first + UNIT_SIZE, self.count), self.per_document):
             stop = min(start + self.per_document, self.count)
-            items = [worked(self.seed, index) for index in range(start, stop)]
-            text = "\n\n".join(as_text(item) for item in items)
+            items = [worked(self.seed, index, self.style) for index in range(start, stop)]
+            text = "\n\n".join(as_text(item, self.style) for item in items)
             meta = {"synthetic": True, "generator": f"llemma arithmetic stories v{VERSION}", "problems": len(items)}
             yield Document(f"synthetic/{self.seed}/{start}", text, source, meta)

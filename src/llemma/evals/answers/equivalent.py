@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -41,6 +41,9 @@ class Judge:
 
     `gold` reads the final answer out of what a data set calls its answer, which may be a whole solution.
     `guess` says that a prediction in which no answer is found may still be the answer itself.
+    `vote` votes over whole texts in a way of its own, given them (or the values of
+    their programs) and the gold answer; without it `vote.majority` does.
+    `exact_values` asks for programs' values as sympy writes them exactly (`srepr`), not as people do.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Judge:
     compare: Callable[[str, str], Comparison]
     gold: Callable[[str], str] = str.strip
     guess: bool = False
+    vote: Callable[[Sequence[str | None], str], Judgement] | None = None
+    exact_values: bool = False
 
 
 def equivalent(a: str, b: str) -> bool:

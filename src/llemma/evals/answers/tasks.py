@@ -9,6 +9,7 @@ from llemma.evals.answers.equivalent import DEFAULT, Judge
 _KINDS = {
     "default": ("math", "math500", "college_math"),
     "measured": ("ocw_courses",),
+    "program": ("gsm8k_python", "math_python"),
     "number": ("gsm8k", "svamp", "asdiv", "gsm_hard", "aime24", "amc23"),
     "choice": ("mmlu_stem", "sat_math"),
 }
@@ -18,6 +19,8 @@ _LLEMMA = {
     "math": "llemma-math",
     "math500": "llemma-math",  # a part of MATH
     "ocw_courses": "llemma-ocw",
+    "gsm8k_python": "llemma-gsm8k-python",
+    "math_python": "llemma-math-python",
     "mmlu_stem": "llemma-choice",
     "sat_math": "llemma-choice",
 }

@@ -16,6 +16,7 @@ from llemma.core.errors import UsageError
 from llemma.evals.answers.tasks import judge_of
 from llemma.evals.benchmarks import harness, programs, rows
 from llemma.evals.data import Hub, locate
+from llemma.evals.programs import Program
 from llemma.evals.task import (
     MINERVA,
     Example,
@@ -31,8 +32,6 @@ from llemma.evals.task import (
 MAX_TOKENS = 1024
 """New tokens a completion, in all published runs."""
 
-Program = Callable[[str], str]
-
 
 @dataclass(frozen=True)
 class Form:
@@ -43,7 +42,8 @@ class Form:
     layout: Layout
     stop: tuple[str, ...]
     sampling: Sampling
-    programs: dict[Protocol, Program] | None = None
+    programs: dict[Protocol, Callable[[str], str]] | None = None
+    """By protocol, from a completion to its program."""
 
 
 STORY = Form("gsm8k", 8, Layout("Q: {}\nA:", gap=" "), ("\n\n",), Sampling(100, 0.6, 0.95))
@@ -112,13 +112,11 @@ class Benchmark:
             protocol=protocol,
             prompts=shown_from,
             source=lambda: where().source,
-            program=self.form.programs[protocol] if self.form.programs else None,
+            program=Program(self.form.programs[protocol]) if self.form.programs else None,
         )
 
     def _judged(self, protocol: Protocol) -> tuple[str, Callable[[str], str]]:
         """The judge's name, and how gold answers are read; the published reading has faults of its own."""
-        if self.form.programs:
-            return ("program" if protocol == "default" else f"{protocol}-program"), rows.gold_answer
         judge = judge_of(self.name, protocol)
         return judge.name, rows.gold_answer if protocol == "default" else judge.gold
 

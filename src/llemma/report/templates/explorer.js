@@ -172,7 +172,9 @@
       one.answer === null ? null : node("span", "", "answer ", node("code", "", one.answer)),
       one.tokens ? node("span", "quiet", `${one.tokens} tokens`) : null,
       one.finish === "stop" || one.outcome === "cut_off" ? null : node("span", "quiet", one.finish === "length" ? "ended at the length limit" : "ended in an error"));
-    return node("div", "sample", facts, one.why ? node("p", "why", one.why) : null, rich(one.text, "completion"));
+    const program = one.ran ? [node("pre", "completion", one.text.join("")),
+      node("p", "why", "the program ended: " + one.ran[0]), one.ran[1] ? node("pre", "completion", one.ran[1]) : null] : [rich(one.text, "completion")];
+    return node("div", "sample", facts, one.why ? node("p", "why", one.why) : null, ...program);
   }
   function votes(side) {
     const total = side.votes.reduce((sum, vote) => sum + vote.samples.length, 0);

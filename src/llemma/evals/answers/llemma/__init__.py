@@ -2,7 +2,8 @@
 
 Azerbayev et al. 2023; wellecks/lm-evaluation-harness at bec2172. The faults are reproduced on purpose and each is
 named, with the word "fault", where it is: `strings.py` judges GSM8K, MMLU-STEM and SAT, `tex.py` MATH, `ocw.py`
-OCWCourses, and `vote.py` counts votes. For judging that is right, take the default protocol.
+OCWCourses, `programs.py` the values of programs, and `vote.py` counts votes. For judging that is right, take the
+default protocol.
 """
 
 from __future__ import annotations
@@ -15,4 +16,4 @@ from llemma.evals.answers.workers import Pool
 @cache
 def sympy_pool() -> Pool:
     """The workers with sympy of this process; none is started before the first question."""
-    return Pool("llemma.evals.answers.llemma.sympy_side")
+    return Pool("llemma.evals.answers.llemma.answers")

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from llemma.evals.answers.equivalent import Judge
-from llemma.evals.answers.llemma import ocw, strings, tex
+from collections.abc import Sequence
+from dataclasses import replace
 
-GSM8K = Judge(
-    "llemma-gsm8k", 1, find=strings.find_gsm8k, canonical=str, compare=strings.same_text, gold=strings.gold_gsm8k
+from llemma.evals.answers.equivalent import Judge, Judgement
+from llemma.evals.answers.llemma import ocw, strings, tex
+from llemma.evals.answers.llemma.vote import published_vote
+
+
+def _with_vote(judge: Judge) -> Judge:
+    """`judge` with the published vote, which asks for equivalence in the order of the samples."""
+
+    def vote(samples: Sequence[str | None], gold: str) -> Judgement:
+        found = published_vote(samples, gold, judge)
+        return Judgement(found.outcome, found.answer, found.why)
+
+    return replace(judge, vote=vote)
+
+
+GSM8K = _with_vote(
+    Judge("llemma-gsm8k", 1, find=strings.find_gsm8k, canonical=str, compare=strings.same_text, gold=strings.gold_gsm8k)
 )
 """GSM8K."""
 
-CHOICE = Judge(
-    "llemma-choice", 2, find=strings.find_choice, canonical=str, compare=strings.same_text, gold=strings.gold_choice
+CHOICE = _with_vote(
+    Judge(
+        "llemma-choice", 2, find=strings.find_choice, canonical=str, compare=strings.same_text, gold=strings.gold_choice
+    )
 )
 """MMLU-STEM and SAT."""
 
-MATH = Judge(
-    "llemma-math", 1, find=tex.find_math, canonical=tex.normalise, compare=tex.compare_math, gold=tex.gold_math
+MATH = _with_vote(
+    Judge("llemma-math", 1, find=tex.find_math, canonical=tex.normalise, compare=tex.compare_math, gold=tex.gold_math)
 )
 """MATH. Its comparison may raise `workers.Undecided`."""
 
-OCW = Judge("llemma-ocw", 1, find=ocw.find_ocw, canonical=tex.normalise, compare=ocw.compare_ocw, gold=str)
+OCW = _with_vote(Judge("llemma-ocw", 1, find=ocw.find_ocw, canonical=tex.normalise, compare=ocw.compare_ocw, gold=str))
 """OCWCourses. Its comparison may raise `workers.Undecided`."""

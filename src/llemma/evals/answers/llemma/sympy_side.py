@@ -105,6 +105,3 @@ def number(text: str) -> float | None:
         raise
     except Exception:
         return None
-
-
-ANSWERS = {"equal": equal, "readable": readable, "number": number}

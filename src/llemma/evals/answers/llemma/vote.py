@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,7 @@ EACH = 1.0
 """Wall seconds for one of them. What does not end counts as different, as in the published code after its 5 seconds."""
 
 Value = str | float
+T = TypeVar("T")
 
 
 class PublishedVote(msgspec.Struct, frozen=True):
@@ -103,9 +104,9 @@ def published_vote(samples: Sequence[str | None], gold: str, judge: Judge) -> Pu
     return PublishedVote(written[winner], outcome, clusters[winner], len(clusters), pass_rate, why)
 
 
-def cluster(votes: Sequence[Value], same: Callable[[Value, Value], bool]) -> dict[Value, int]:
+def cluster(votes: Sequence[T], same: Callable[[T, T], bool]) -> dict[T, int]:
     """The number of votes by the first answer of each cluster, in the order in which the clusters were founded."""
-    clusters: dict[Value, int] = {}
+    clusters: dict[T, int] = {}
     for vote in votes:
         home = vote if vote in clusters else next((first for first in clusters if same(vote, first)), vote)
         clusters[home] = clusters.get(home, 0) + 1
