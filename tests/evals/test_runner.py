@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from llemma.core.types import Completion, Document, Problem, Verdict
 from llemma.evals.config import EvalConfig
 from llemma.evals.results import Results
 from llemma.evals.runner import COMPLETIONS, LIKELIHOODS, PROBLEMS, RESULTS, VERDICTS, evaluate, rescore
-from llemma.evals.task import jsonl_task
+from llemma.evals.task import Sampling, jsonl_task
 
 ROOT = Path(__file__).parents[2]
 
@@ -226,7 +227,7 @@ from llemma.core.console import Console
 from llemma.core.types import Document
 from llemma.evals.config import EvalConfig
 from llemma.evals.runner import evaluate
-from llemma.evals.task import jsonl_task
+from llemma.evals.task import Sampling, jsonl_task
 
 folder, out, pause = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 
@@ -276,3 +277,35 @@ def test_a_killed_evaluation_goes_on_and_ends_in_the_same_files(tmp_path, sums):
     assert set(asked) == set(everything)
     assert len(asked) <= 20 + 2 * 5
     assert not list(killed.rglob(".*.tmp"))
+
+
+def test_samples_are_drawn_as_published_unless_the_user_says_otherwise(tmp_path, scripted, sums, quiet):
+    task = replace(sums, sampling=Sampling(4, 0.3, 0.9))
+
+    def drawn(**settings):
+        backend = scripted(mostly_right)
+        facts = evaluate(backend, [task], EvalConfig(limit=1, **settings), tmp_path, console=quiet).llemma.tasks[0]
+        samples = [(r.n, r.temperature, r.top_p) for r in backend.asked if r.id.endswith("#maj")]
+        assert not samples or samples == [(facts.k, facts.temperature, facts.top_p)]
+        return samples
+
+    assert drawn() == []
+    assert drawn(k=2) == [(2, 0.3, 0.9)]
+    assert drawn(k=2, temperature=0.7, top_p=1.0) == [(2, 0.7, 1.0)]
+    assert drawn(published_k=True) == [(4, 0.3, 0.9)]
+    assert drawn(published_k=True, temperature=1.5) == [(4, 1.5, 0.9)]
+
+
+def test_results_say_where_the_problems_came_from_and_by_which_rules(tmp_path, scripted, sums, quiet):
+    task = replace(sums, protocol="llemma", prompts="given")
+    facts = evaluate(scripted(mostly_right), [task], EvalConfig(), tmp_path / "out", console=quiet).llemma.tasks[0]
+    assert (facts.protocol, facts.prompts) == ("llemma", "given")
+    assert facts.data.origin == "sums.jsonl"
+    assert facts.data.sha256 == hashlib.sha256((tmp_path / "sums.jsonl").read_bytes()).hexdigest()
+
+
+def test_a_task_of_programs_is_refused_while_they_cannot_be_run(tmp_path, scripted, sums, quiet):
+    backend = scripted(mostly_right)
+    with pytest.raises(MissingError, match="programs of task 'sums' cannot be run yet"):
+        evaluate(backend, [replace(sums, program=str, judge="nothing-runs")], EvalConfig(), tmp_path, console=quiet)
+    assert not backend.asked

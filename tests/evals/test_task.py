@@ -1,11 +1,13 @@
+import hashlib
 import json
 
 import pytest
 
-from llemma.core.errors import DataError, MissingError, RecipeError
+from llemma.core import registry
+from llemma.core.errors import DataError, MissingError, RecipeError, UsageError
 from llemma.core.types import Problem
 from llemma.evals.answers import judge
-from llemma.evals.task import Example, few_shot, jsonl_task, open_task, own_examples
+from llemma.evals.task import Example, Layout, Task, few_shot, jsonl_task, open_task, own_examples
 
 
 def problems_file(tmp_path, *rows, name="mine.jsonl"):
@@ -90,3 +92,47 @@ def test_unknown_tasks_and_missing_files_are_refused():
         open_task("gms8k")
     with pytest.raises(MissingError, match="no problem file"):
         open_task("nowhere/mine.jsonl")
+
+
+def test_a_layout_puts_its_parts_around_texts_with_braces():
+    layout = Layout("Q: {}\nA:", gap=" ", between="\n--\n")
+    prompt = layout.prompt(Problem(id="a", task="t", text="{x}?", answer=""), [Example("\\frac{1}{2}", "{0}", "1")])
+    assert prompt == "Q: \\frac{1}{2}\nA: {0}\n--\nQ: {x}?\nA:"
+
+
+@pytest.mark.parametrize("name", ["mmlu_stem", "mmlu-stem"])
+def test_dashes_and_underscores_are_one(name):
+    assert open_task(name).name == "mmlu_stem"
+
+
+def test_the_protocol_picks_the_judge():
+    assert [open_task(name, protocol="llemma").judge for name in ("gsm8k", "math")] == ["llemma-gsm8k", "llemma-math"]
+    assert [open_task(name).judge for name in ("gsm8k", "math", "ocw_courses")] == ["number", "default", "measured"]
+    with pytest.raises(MissingError, match="the protocol llemma has no task 'aime24'"):
+        open_task("aime24", protocol="llemma")
+
+
+def test_a_users_examples_take_the_place_of_ours(tmp_path):
+    row = {"problem": "P", "solution": "S", "answer": "A"}
+    path = problems_file(tmp_path, row, name="e.jsonl")
+    named = f"e.jsonl {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    own = problems_file(tmp_path, {"problem": "p", "answer": "1"})
+    for task in (open_task("gsm8k", prompts=str(path)), open_task(str(own), prompts=str(path))):
+        assert (task.shown(), task.prompts) == ((Example("P", "S", "A"),), named)
+    with pytest.raises(MissingError, match="no example file"):
+        open_task("gsm8k", prompts=str(tmp_path / "none.json"))
+
+
+def test_a_file_of_ones_own_has_no_published_protocol_or_prompts(tmp_path):
+    path = str(problems_file(tmp_path, {"problem": "p", "answer": "1"}))
+    with pytest.raises(UsageError, match="protocol llemma has no rules"):
+        open_task(path, protocol="llemma")
+    with pytest.raises(UsageError, match="lm-eval has no prompts"):
+        open_task(path, prompts="lm-eval")
+
+
+def test_a_plugged_in_task_gets_only_the_options_that_were_given(monkeypatch, tmp_path):
+    monkeypatch.setitem(registry._TABLES["task"], "plain-one", lambda: Task("plain-one", 1, list, few_shot))
+    assert open_task("plain-one").name == "plain-one"
+    with pytest.raises(UsageError, match=r"task 'plain-one' does not take these options.*'data'"):
+        open_task("plain-one", data=tmp_path)

@@ -1,0 +1,18 @@
+from llemma.evals.config import EvalConfig
+from llemma.evals.estimate import BYTES_PER_TOKEN, estimate, text
+from llemma.evals.runner import load
+
+
+def test_an_estimate_counts_requests_completions_and_tokens(sums):
+    found = estimate(sums, EvalConfig(k=3, limit=4, max_tokens=50))
+    assert (found.problems, found.requests, found.completions, found.new_tokens) == (4, 8, 16, 800)
+    size = sum(len(problem.meta["prompt"]) for problem in load(sums, EvalConfig(limit=4))[1])
+    assert found.prompt_tokens == round(2 * size / BYTES_PER_TOKEN)
+    assert "k = 3, temperature 0.6, top-p 0.95" in text([found])
+
+
+def test_without_samples_it_is_greedy_and_longer_prompts_cost_more(sums):
+    bare, full = (estimate(sums, EvalConfig(shots=shots)) for shots in (0, 4))
+    assert (full.requests, full.completions, full.new_tokens) == (10, 10, 10 * 512)
+    assert full.prompt_tokens > 3 * bare.prompt_tokens and full.longest_prompt > bare.longest_prompt
+    assert "greedy" in text([full])
