@@ -139,7 +139,7 @@ COLUMNS = (
     "false positives",
     "false negatives",
     "answers/CPU-s",
-    "p99",
+    "p99 wall",
     "over 5 s",
 )
 HEAD = f"| {' | '.join(COLUMNS)} | start |\n|{'---|' * (len(COLUMNS) + 1)}"
