@@ -304,8 +304,21 @@ def test_results_say_where_the_problems_came_from_and_by_which_rules(tmp_path, s
     assert facts.data.sha256 == hashlib.sha256((tmp_path / "sums.jsonl").read_bytes()).hexdigest()
 
 
-def test_a_task_of_programs_is_refused_while_they_cannot_be_run(tmp_path, scripted, sums, quiet):
-    backend = scripted(mostly_right)
-    with pytest.raises(MissingError, match="programs of task 'sums' cannot be run yet"):
-        evaluate(backend, [replace(sums, program=str, judge="nothing-runs")], EvalConfig(), tmp_path, console=quiet)
-    assert not backend.asked
+def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quiet):
+    from llemma.evals.programs import Program, whole
+    from llemma.tools import Sandbox, SandboxConfig
+
+    try:
+        Sandbox(SandboxConfig(workers=1)).open().close()
+    except MissingError as error:
+        pytest.skip(str(error))
+    task = replace(sums, program=Program(whole), judge="program")
+    config = EvalConfig(k=2, sandbox=SandboxConfig(workers=1))
+    backend = scripted(lambda request, sample: "1 / 0" if number(request) == 9 else f"answer = {number(request)} * 2.0")
+    results = evaluate(backend, [task], config, tmp_path, console=quiet)
+    assert results.llemma.tasks[0].sandbox == "full"
+    assert scores(results)["sums", "greedy"].outcomes == {"right": 9, "no_answer": 1}
+    assert scores(results)["sums", "maj@2"].value == 0.9
+    whys = [verdict.why for verdict in jsonl.read(tmp_path / VERDICTS, Verdict) if verdict.outcome == "no_answer"]
+    assert any("ZeroDivisionError" in why for why in whys)
+    assert rescore(tmp_path).llemma.scores == results.llemma.scores

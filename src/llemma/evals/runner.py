@@ -27,6 +27,7 @@ from llemma.core.files import digest, read_json, write_json
 from llemma.core.types import Completion, Document, Problem, Request, Verdict
 from llemma.evals import journal as log
 from llemma.evals.answers import Judge
+from llemma.evals.answers.tasks import ready
 from llemma.evals.config import EvalConfig
 from llemma.evals.journal import Journal
 from llemma.evals.judging import Sample, judged_safely, samples, verdicts
@@ -96,7 +97,7 @@ def rescore(out: Path, judge: str | None = None) -> Results:
 
 def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results:
     """From stored completions to verdicts, scores and `results.json`."""
-    judges: dict[str, Judge] = {task.task: registry.find("judge", task.judge) for task in facts.tasks}
+    judges: dict[str, Judge] = {task.task: ready(registry.find("judge", task.judge)) for task in facts.tasks}
     dated = [msgspec.structs.replace(task, judge_version=judges[task.task].version) for task in facts.tasks]
     facts = msgspec.structs.replace(facts, tasks=dated)
     programs = {task.task for task in facts.tasks if task.sandbox}
