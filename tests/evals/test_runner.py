@@ -15,7 +15,7 @@ from llemma.core.errors import DataError, ItemsError, MissingError, RecipeError
 from llemma.core.files import read_json
 from llemma.core.types import Completion, Document, Problem, Verdict
 from llemma.evals.config import EvalConfig
-from llemma.evals.results import Results
+from llemma.evals.results import Results, text
 from llemma.evals.runner import COMPLETIONS, LIKELIHOODS, PROBLEMS, RESULTS, VERDICTS, evaluate, rescore
 from llemma.evals.task import Sampling, jsonl_task
 
@@ -317,6 +317,8 @@ def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quie
     backend = scripted(lambda request, sample: "1 / 0" if number(request) == 9 else f"answer = {number(request)} * 2.0")
     results = evaluate(backend, [task], config, tmp_path, console=quiet)
     assert results.llemma.tasks[0].sandbox == "full"
+    assert results.llemma.tasks[0].programs == {"ok": 27, "error": 3}
+    assert "programs of sums: ok 27, error 3" in text(results)
     assert scores(results)["sums", "greedy"].outcomes == {"right": 9, "no_answer": 1}
     assert scores(results)["sums", "maj@2"].value == 0.9
     whys = [verdict.why for verdict in jsonl.read(tmp_path / VERDICTS, Verdict) if verdict.outcome == "no_answer"]

@@ -98,7 +98,11 @@ def rescore(out: Path, judge: str | None = None) -> Results:
 def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results:
     """From stored completions to verdicts, scores and `results.json`."""
     judges: dict[str, Judge] = {task.task: ready(registry.find("judge", task.judge)) for task in facts.tasks}
-    dated = [msgspec.structs.replace(task, judge_version=judges[task.task].version) for task in facts.tasks]
+    ended = _endings(out, facts, problems)
+    dated = [
+        msgspec.structs.replace(task, judge_version=judges[task.task].version, programs=ended.get(task.task, {}))
+        for task in facts.tasks
+    ]
     facts = msgspec.structs.replace(facts, tasks=dated)
     programs = {task.task for task in facts.tasks if task.sandbox}
     runs = jsonl.read(out / EXECUTIONS, Ran) if programs else ()
@@ -115,6 +119,17 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
             mend="their reasons are in the verdicts; the same command asks only these again",
         )
     return results
+
+
+def _endings(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> dict[str, dict[str, int]]:
+    """How the programs of each task that has any ended, the most frequent ending first."""
+    counts: dict[str, Counter[str]] = {}
+    for row in jsonl.read(out / EXECUTIONS, Ran) if any(task.sandbox for task in facts.tasks) else ():
+        problem = problems.get(split_id(row.request)[0])
+        ending = row.execution.outcome if row.execution else "none"
+        if problem is not None:
+            counts.setdefault(problem.task, Counter())[ending] += 1
+    return {task: dict(count.most_common()) for task, count in counts.items()}
 
 
 def _first_error(out: Path, rows: Sequence[Scored]) -> str:
