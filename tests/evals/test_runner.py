@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from llemma.core import jsonl
 from llemma.core.errors import DataError, ItemsError, MissingError, RecipeError
@@ -45,8 +46,9 @@ def scores(results):
 
 
 def files(out):
-    """The final files' bytes; of results.json all but the one measured number, the seconds."""
-    final = {name: (out / name).read_bytes() for name in (PROBLEMS, COMPLETIONS, VERDICTS, LIKELIHOODS)}
+    """The final files' bytes; of verdicts and results all but what was measured, the seconds."""
+    final = {name: (out / name).read_bytes() for name in (PROBLEMS, COMPLETIONS, LIKELIHOODS)}
+    final[VERDICTS] = [structs.replace(row, seconds=0.0) for row in jsonl.read(out / VERDICTS, Verdict)]
     results = json.loads((out / RESULTS).read_bytes())
     results["llemma"].pop("seconds")
     return {**final, RESULTS: json.dumps(results)}
@@ -96,14 +98,16 @@ def test_results_have_the_harness_keys(tmp_path, scripted, sums, quiet):
     assert read_json(tmp_path / RESULTS, Results).llemma.model == "scripted:"
 
 
-def test_a_second_call_asks_nothing_and_changes_no_byte(tmp_path, scripted, sums, quiet):
+def test_a_second_call_asks_nothing_and_changes_nothing_but_the_seconds_of_judging(tmp_path, scripted, sums, quiet):
     texts = {"arxiv": [Document("a", "text " * 50, "s")]}
     evaluate(scripted(mostly_right), [sums], EvalConfig(k=3, batch=4), tmp_path, console=quiet, texts=texts)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != VERDICTS}
+    verdicts = files(tmp_path)[VERDICTS]
     backend = scripted(mostly_right)
     evaluate(backend, [sums], EvalConfig(k=3, batch=4), tmp_path, console=quiet, texts=texts)
     assert (backend.asked, backend.scored) == ([], [])
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != VERDICTS}
+    assert (after, files(tmp_path)[VERDICTS]) == (before, verdicts)
 
 
 def test_the_size_of_batches_changes_no_result(tmp_path, scripted, sums, quiet):
