@@ -37,6 +37,7 @@ _FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ 
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
 _CLOCK = re.compile(r"([0-9]{1,2}:[0-9]{2}) ?([AaPp])\.? ?[Mm]\.?")
 _CHOICE = re.compile(r"\( ?([A-Za-z]) ?\)")
+_FONT_CHOICE = re.compile(r"\( ?\\(?:text|textbf|mathrm|mathbf) ?\{ ?([A-Za-z]) ?\} ?\)")
 _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
 
 
@@ -93,6 +94,8 @@ def unwrap(text: str) -> str:
         text = text if inside is None else inside
         if text == before:
             break
+    if choice := _FONT_CHOICE.fullmatch(text):
+        return f"({choice.group(1)})"
     formula = _FORMULA_AND_UNIT.fullmatch(text)
     return formula.group(1) + formula.group(2) if formula else text
 
@@ -130,5 +133,6 @@ def _text_form(text: str) -> str:
     text = re.sub(r"\\sqrt ?([0-9A-Za-z])(?![0-9A-Za-z])", r"\\sqrt{\1}", text)
     text = re.sub(r"([\^_]) ?\{ ?([0-9A-Za-z]) ?\}", r"\1\2", text)
     text = _CHOICE.sub(r"\1", text) if _CHOICE.fullmatch(text) else text
+    text = re.sub(r"(?<=[0-9]) (?=[A-Za-z])|(?<=\\[A-Za-z]{2}) (?=[0-9])|(?<=\\[A-Za-z]{3}) (?=[0-9])", "", text)
     # a blank between two letters or digits keeps them apart: `1 2` is not 12
     return re.sub(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])", "", re.sub(r" {2,}", " ", text)).strip()
