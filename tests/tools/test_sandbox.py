@@ -26,6 +26,7 @@ from llemma.tools.config import Mode
         ("print(1)", None),
         ("answer = None\n4", None),
         ("import sys\nanswer = 1\nsys.exit()", "1"),
+        ("answer = 2\nexit()", "2"),
         ("", None),
     ],
 )
