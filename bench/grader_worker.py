@@ -1,13 +1,15 @@
 """One grader in a process of its own: `python bench/grader_worker.py NAME`, rows in and verdicts out as JSON lines.
 
 The first line out says what the start cost; a row {pred, gold, kind} gives {equal, cpu, wall}; at the end of the input
-a line says what the whole process cost. Graders that need an answer rather than a text share one extraction.
+a line says what the grader's own processes cost. Graders that need an answer rather than a text share one extraction.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -82,7 +84,7 @@ def math_verify() -> Grade:
     from math_verify import parse, verify
 
     def dressed(text: str) -> str:
-        return text if "$" in text or "\\boxed" in text or "\\[" in text or "\\(" in text else f"${text}$"
+        return text if re.search(r"(?<!\\)(?:\$|\\[(\[]|\\boxed)", text) else f"${text}$"
 
     def grade(pred: str, gold: str, kind: str) -> bool:
         gold = gold if kind in ("text", "gsm8k") else dressed(gold)
@@ -139,7 +141,9 @@ def main(name: str) -> None:
         except Exception:
             equal = False
         tell(equal=equal, cpu=time.process_time() - begun, wall=time.perf_counter() - clock)
-    tell(own=time.process_time())
+    atexit._run_exitfuncs()  # a grader's own processes have ended and been counted after this
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    tell(children=children.ru_utime + children.ru_stime)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import select
 import subprocess
@@ -36,10 +35,7 @@ PEERS = ("math-verify", "lm-eval", "hendrycks")
 
 @dataclass
 class Grader:
-    """A grader's process and what it has cost, in CPU-seconds: its start, each pair, its own child processes.
-
-    `idle` is what ending costs; it is known from a run without pairs.
-    """
+    """A grader's process and what it has cost, in CPU-seconds: its start, its pairs, its own child processes."""
 
     name: str
     python: str
@@ -48,7 +44,6 @@ class Grader:
     spent: float = 0.0
     waited: list[float] = field(default_factory=list)
     children: float = 0.0
-    idle: float = 0.0
 
     def open(self) -> str:
         """Start; the reason where this grader cannot be had."""
@@ -88,10 +83,8 @@ class Grader:
         if self.process is None or self.process.stdin is None:
             return
         self.process.stdin.close()
-        own = (self._read(LIMIT) or {}).get("own")
-        _, _, usage = os.wait4(self.process.pid, 0)
-        if own is not None:
-            self.children = max(0.0, usage.ru_utime + usage.ru_stime - own - self.idle)
+        self.children += (self._read(LIMIT) or {}).get("children", 0.0)
+        self.process.wait()
         self.process = None
 
     def _read(self, seconds: float) -> dict[str, Any] | None:
@@ -146,7 +139,7 @@ COLUMNS = (
     "false positives",
     "false negatives",
     "answers/CPU-s",
-    "p99",
+    "p99 wall",
     "over 5 s",
 )
 HEAD = f"| {' | '.join(COLUMNS)} | start |\n|{'---|' * (len(COLUMNS) + 1)}"
@@ -183,7 +176,6 @@ def available(options: argparse.Namespace) -> list[Grader]:
             continue
         missing = grader.open()
         grader.close()
-        grader.idle = grader.children
         if missing:
             print(f"{grader.name}: left out, {missing}")
         else:

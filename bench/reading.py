@@ -62,7 +62,7 @@ def _whole(text: str) -> Value:
     clean = re.sub(r"(?<=\d)(?:\{,\}|,\\!)\s*(?=\d{3})", "", clean)
     clean = re.sub(r"(\d+(?:\.\d+)?)e([-+]?\d+)(?![\d.])", r"(\1*10^{\2})", clean)
     clean = _DROPPED.sub(lambda m: " " if m[0].strip() == "" else "", clean)
-    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", clean.strip()):
+    if re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", clean.strip()):
         clean = clean.replace(",", "")
     # letters in a row are a word rather than a product, d x is a differential
     if (
@@ -268,7 +268,7 @@ class _Parser:
         start = self.at
         while re.fullmatch(r"\.?\d.*|[a-zA-Z]|\\pi", self.peek()):
             value = value * self.leaf(self.take())
-        if self.at == start or self.peek() in ("^", "/", "(", "[", "{", "_"):
+        if self.at == start or self.peek() in ("^", "/", "(", "[", "{", "_", "\\sqrt", "\\frac"):
             raise Unreadable("the argument of a function")
         return value
 

@@ -96,7 +96,7 @@ def thousands(gold: Gold, chance: random.Random) -> str | None:
 
 @same(safe=True)
 def thousands_removed(gold: Gold, chance: random.Random) -> str | None:
-    if not re.fullmatch(r"-?\d{1,3}(?:(?:,\\! ?|\{,\}|\\,|,)\d{3})+", gold.text):
+    if not re.fullmatch(r"-?[1-9]\d{0,2}(?:(?:,\\! ?|\{,\}|\\,|,)\d{3})+", gold.text):
         return None
     return re.sub(r"[^-\d]", "", gold.text)
 
@@ -257,7 +257,7 @@ def braces_around_exponents(gold: Gold, chance: random.Random) -> str | None:
 
 @same(safe=True)
 def spaces(gold: Gold, chance: random.Random) -> str | None:
-    if re.search(r"\\text|\\!", gold.text) or not re.search(r"[-+,=]", gold.text):
+    if gold.rational is not None or re.search(r"\\text|\\!", gold.text) or not re.search(r"[-+,=]", gold.text):
         return None
     tight = re.sub(r"(?<![a-zA-Z]) | (?![a-zA-Z])", "", gold.text)
     return tight if tight != gold.text else re.sub(r"(?<=[\w)}])([-+,=])(?=[\w\\(])", r" \1 ", gold.text)

@@ -65,6 +65,7 @@ def test_equal_for_some_numbers_only_is_not_decided():
         "No",
         "10_2",
         "\\ln(x)^2",
+        "\\cos 5 \\sqrt{3} t",
         "\\text{a}",
         "\\frac{d v}{d t}",
         "3^{99}",
