@@ -302,10 +302,3 @@ def test_results_say_where_the_problems_came_from_and_by_which_rules(tmp_path, s
     assert (facts.protocol, facts.prompts) == ("llemma", "given")
     assert facts.data.origin == "sums.jsonl"
     assert facts.data.sha256 == hashlib.sha256((tmp_path / "sums.jsonl").read_bytes()).hexdigest()
-
-
-def test_a_task_of_programs_is_refused_while_they_cannot_be_run(tmp_path, scripted, sums, quiet):
-    backend = scripted(mostly_right)
-    with pytest.raises(MissingError, match="programs of task 'sums' cannot be run yet"):
-        evaluate(backend, [replace(sums, program=str, judge="nothing-runs")], EvalConfig(), tmp_path, console=quiet)
-    assert not backend.asked

@@ -41,7 +41,7 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
 
 def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     """A number of samples, or `published`: as many as each task was published with."""
-    return value if value in (None, PUBLISHED) else click.IntRange(1).convert(value, param, ctx)
+    return value if value in (None, PUBLISHED) else click.IntRange(1)(value, param, ctx)
 
 
 @click.command("eval")
