@@ -9,7 +9,9 @@ from llemma.cli.main import run
 from llemma.core import jsonl
 from llemma.core.files import read_json
 from llemma.core.types import Verdict
+from llemma.evals.benchmarks import TABLE
 from llemma.evals.results import Results
+from llemma.evals.task import open_task
 
 BOX = "Final Answer: The final answer is "
 
@@ -138,3 +140,20 @@ def test_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"gsm8k", "math", "ocw_courses", "mmlu_stem", "sat_math", "math_python"} < set(
         capsys.readouterr().out.split()
     )
+
+
+def test_tasks_of_programs_run_them_and_judge_their_values(tmp_path: Path) -> None:
+    rows: list[object] = []
+    for name, field in (("gsm8k_python", "question"), ("math_python", "problem")):
+        benchmark, problems = TABLE[name], list[object]()
+        for n, example in enumerate(open_task(name).examples[:2]):
+            problems.append({field: example.problem, "answer": example.answer, "type": "Algebra"})
+            group = "algebra/" if field == "problem" else ""
+            rows.append({"id": f"{name}/{group}{n}", "text": benchmark.form.layout.gap + example.solution})
+        write(tmp_path / "data" / benchmark.folder / "test.jsonl", *problems)
+    said, out = write(tmp_path / "said.jsonl", *rows), tmp_path / "out"
+    options = ["--data", str(tmp_path / "data"), "--out", str(out), "-q"]
+    code = run(["eval", "-m", f"replay:{said}", "-t", "gsm8k-python,math-python", *options])
+    if code == 3:
+        pytest.skip("programs cannot be isolated on this machine")
+    assert code == 0 and list(outcomes(out).values()) == ["right"] * 4

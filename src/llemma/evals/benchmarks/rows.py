@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from llemma.core.errors import DataError
 from llemma.core.types import Problem
 from llemma.evals import data
+from llemma.evals.answers import find
 from llemma.evals.data import Located, Row
 
 CHOICE_LINE = "What of the following is the right choice? Explain your answer."
@@ -42,6 +43,7 @@ STEM = (
 """The eighteen subjects of MMLU that the paper counts as STEM."""
 
 _LETTERS = "ABCDEFGHIJ"
+_SEVERAL = re.compile(r"separated by comma")
 _UNIT = re.compile(r"([0-9][^()]{0,40}?) *\(([^()]{0,80})\)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
@@ -63,7 +65,7 @@ Reader = Callable[[Row], Item | None]
 """Reads one row; None leaves it out. A `KeyError` names what it lacks."""
 
 
-def read(task: str, located: Located, reader: Reader, gold: Callable[[str], str]) -> Iterator[Problem]:
+def read(task: str, located: Located, reader: Reader, gold: Callable[[Item], str]) -> Iterator[Problem]:
     """The problems of a located benchmark; `gold` finds the final answer in what a row gives as its answer.
 
     A row that cannot be read, and two rows of one id, are a `DataError` that names file and row.
@@ -79,7 +81,7 @@ def read(task: str, located: Located, reader: Reader, gold: Callable[[str], str]
         if name in seen:
             raise DataError(f"two problems have the id '{name}'", where=where, mend="give each row an id of its own")
         seen.add(name)
-        yield Problem(id=f"{task}/{name}", task=task, text=item.text, answer=gold(item.gold), meta=item.meta)
+        yield Problem(id=f"{task}/{name}", task=task, text=item.text, answer=gold(item), meta=item.meta)
     if not seen:
         raise DataError("no problems in the file", where=str(located.files[0]), mend="get the data set again")
 
@@ -195,10 +197,18 @@ def _slug(subject: str) -> str:
     return "_".join(re.findall(r"[a-z]+", subject.lower().replace("&", "and")))
 
 
-def gold_answer(given: str) -> str:
-    """The final answer in a gold answer: behind `####`, in the last box of a solution, or all of it."""
-    _, marker, behind = given.rpartition("####")
-    return behind.strip() if marker else last_box(given) or given.strip()
+def gold_answer(item: Item) -> str:
+    """The final answer in a gold answer: behind `####`, in the last box of a solution, or all of it.
+
+    Where the problem asks for several answers, the boxes that the solution joins are the answer: five solutions of MATH
+    box each of them, and five others box one answer in two forms, of which the last counts.
+    """
+    _, marker, behind = item.gold.rpartition("####")
+    if marker:
+        return behind.strip()
+    box = last_box(item.gold)
+    found = find(item.gold) if box and _SEVERAL.search(item.text) else None
+    return found.answer if found and found.rule == "\\boxed" else box or item.gold.strip()
 
 
 def last_box(text: str) -> str:
