@@ -19,7 +19,7 @@ from llemma.core.types import Outcome
 from llemma.evals.answers import Judge, Judgement, judge_answer
 from llemma.evals.answers.find import MAX_ANSWER
 from llemma.evals.answers.llemma.vote import published_vote
-from llemma.evals.answers.tasks import judge_of
+from llemma.evals.answers.tasks import judge_of, ready
 from llemma.evals.answers.workers import Undecided
 from llemma.evals.vote import majority
 
@@ -66,13 +66,13 @@ class Summary(msgspec.Struct, frozen=True):
 
 def grade(source: Path, out: Path, *, task: str | None = None, protocol: str = "default") -> Summary:
     """Judge rows `{id, pred, gold}`; see `Graded`. An unknown task or protocol is a `LlemmaError`."""
-    judge = judge_of(task, protocol)
+    judge = ready(judge_of(task, protocol))
     return _convert(source, out, lambda row: _graded(row, judge))
 
 
 def vote(source: Path, out: Path, *, task: str | None = None, protocol: str = "default") -> Summary:
     """Vote over rows `{id, preds: [...], gold}`; see `Voted`. An unknown task or protocol is a `LlemmaError`."""
-    judge = judge_of(task, protocol)
+    judge = ready(judge_of(task, protocol))
     if protocol == "llemma":
         return _convert(source, out, lambda row: _voted_as_published(row, judge))
     return _convert(source, out, lambda row: _voted(row, judge))

@@ -145,7 +145,11 @@ def test_the_reason_names_the_rule():
 
 
 def test_a_verdict_has_an_outcome_an_answer_and_a_reason():
-    assert judge("So 2.\nThe answer is 2.", "2") == ("right", "2", "same number 2 [found by: answer is]")
+    assert judge("So 2.\nThe answer is 2.", "2") == (
+        "right",
+        "2",
+        "same number 2 [found by: answer is; judge: default]",
+    )
     assert judge("#### 3", "2")[:2] == ("wrong", "3")
     assert judge("no idea what to do here", "2")[:2] == ("no_answer", None)
 

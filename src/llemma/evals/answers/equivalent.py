@@ -44,6 +44,7 @@ class Judge:
     `vote` votes over whole texts in a way of its own, given them (or the values of
     their programs) and the gold answer; without it `vote.majority` does.
     `exact_values` asks for programs' values as sympy writes them exactly (`srepr`), not as people do.
+    `prepare` pays for what costs time once, before the first answer is timed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Judge:
     guess: bool = False
     vote: Callable[[Sequence[str | None], str], Judgement] | None = None
     exact_values: bool = False
+    prepare: Callable[[], None] | None = None
 
 
 def equivalent(a: str, b: str) -> bool:
@@ -146,7 +148,7 @@ def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
     if by.guess and (found is None or found.rule == "last sentence") and text.strip():
         equal, why = by.compare(text.strip(), gold)
         if equal:
-            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text]")
+            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text; judge: {by.name}]")
     return _judge_found(found, gold, by)
 
 
@@ -168,7 +170,7 @@ def _judge_found(found: Found | None, gold: str, by: Judge) -> Judgement:
     if found is None:
         return Judgement("no_answer", None, "no answer found in the text")
     equal, why = by.compare(found.answer, gold)
-    return Judgement("right" if equal else "wrong", found.answer, f"{why} [found by: {found.rule}]")
+    return Judgement("right" if equal else "wrong", found.answer, f"{why} [found by: {found.rule}; judge: {by.name}]")
 
 
 def _form(answer: str) -> str:

@@ -101,16 +101,16 @@ def _item(reader: Reader, row: Row, where: str) -> Item | None:
 
 
 def _pick(row: Row, *names: str) -> str:
-    """The first of the fields that holds text; a `KeyError` that names them when none does."""
+    """The first of the fields that holds text, as it stands; a `KeyError` when none does."""
     for name in names:
         value = row.get(name)
         if isinstance(value, str) and value.strip():
-            return value.strip()
+            return value
     raise KeyError(f"no '{names[0]}'")
 
 
 def _optional(row: Row, *names: str) -> str:
-    return next((row[name].strip() for name in names if isinstance(row.get(name), str)), "")
+    return next((row[name] for name in names if isinstance(row.get(name), str)), "")
 
 
 def _facts(**facts: Any) -> dict[str, Any]:
@@ -120,12 +120,12 @@ def _facts(**facts: Any) -> dict[str, Any]:
 def _question(row: Row) -> str:
     """The question, after the story it is about where the row keeps that apart."""
     question = _pick(row, "question", "Question", "problem", "Problem", "input")
-    story = _optional(row, "body", "Body")
-    return f"{story}{'' if story.endswith(('.', '?', '!')) else '.'} {question}" if story else question
+    story = _optional(row, "body", "Body").strip()
+    return f"{story}{'' if story.endswith(('.', '?', '!')) else '.'} {question.strip()}" if story else question
 
 
 def _answer(row: Row) -> str:
-    return _pick(row, "answer", "Answer", "target", "final_ans", "expected_answer", "solution")
+    return _pick(row, "answer", "Answer", "target", "final_ans", "expected_answer", "solution").strip()
 
 
 def word_problem(row: Row) -> Item:
@@ -139,7 +139,7 @@ def word_problem(row: Row) -> Item:
 def competition(row: Row) -> Item:
     """AIME and AMC: an integer, under the row's own id."""
     name, solution = _optional(row, "id"), _optional(row, "solution")
-    return Item(_question(row), _answer(row), name, meta=_facts(solution=solution, url=_optional(row, "url")))
+    return Item(_question(row).strip(), _answer(row), name, meta=_facts(solution=solution, url=_optional(row, "url")))
 
 
 def mathematics(row: Row) -> Item:
@@ -174,7 +174,11 @@ def stem(row: Row) -> Item | None:
     if subject not in STEM:
         return None
     given = row.get("choices")
-    choices = [str(each).strip() for each in given] if isinstance(given, list) else [_pick(row, x) for x in "ABCD"]
+    choices = (
+        [str(each).strip() for each in given]
+        if isinstance(given, list)
+        else [_pick(row, letter).strip() for letter in "ABCD"]
+    )
     answer = _letter(_answer(row))
     if answer[1] not in _LETTERS[: len(choices)]:
         raise ValueError(f"answer {answer} of {len(choices)} choices")

@@ -12,6 +12,14 @@ from functools import cache
 
 from llemma.evals.answers.workers import Pool
 
+STARTING = 60.0
+"""Wall seconds that a worker may take to start, on a machine that is busy."""
+
+
+def prepare() -> None:
+    """Start a worker and wait for it, so that no answer pays for that; raises `Undecided` where none starts."""
+    sympy_pool().ask("readable", "1", seconds=STARTING)
+
 
 @cache
 def sympy_pool() -> Pool:
