@@ -1,14 +1,17 @@
 """`llemma eval` on the benchmarks: data, protocol, prompts, plan."""
 
 import json
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from llemma.backends.base import Likelihood
 from llemma.cli.main import run
-from llemma.core import jsonl
+from llemma.core import jsonl, registry
 from llemma.core.files import read_json
-from llemma.core.types import Verdict
+from llemma.core.types import Completion, Request, Verdict
 from llemma.evals.benchmarks import TABLE
 from llemma.evals.results import Results
 from llemma.evals.task import open_task
@@ -133,6 +136,32 @@ def test_bad_input_ends_before_a_model_is_loaded(
 ) -> None:
     assert run(["eval", "-m", "run:nowhere", "--data", str(data), *arguments]) == code
     assert hint in capsys.readouterr().err
+
+
+class Halves:
+    """A backend that gives every byte half a chance."""
+
+    name, identity, device = "halves:", "halves-1", "none"
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
+        yield from ([Completion(request.id, 0, "The answer is 4.")] for request in requests)
+
+    def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
+        for text in texts:
+            yield Likelihood(nats=len(text.encode()) * math.log(2), tokens=1, bytes=len(text.encode()))
+
+
+def test_folders_of_texts_are_asked_beside_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._TABLES["backend"], "halves", lambda name, **options: Halves())
+    rows = ({"text": f"Text {n} of the corpus.", "meta": {"id": str(n)}} for n in range(4))
+    jsonl.write(tmp_path / "corpus/web/validation/00000.jsonl.zst", rows)
+    write(tmp_path / "mine.jsonl", {"problem": "2 + 2?", "answer": "4"})
+    tasks = f"{tmp_path / 'mine.jsonl'},{tmp_path / 'corpus'}"
+    assert run(["eval", "-m", "halves:", "-t", tasks, "--out", str(tmp_path / "out"), "-q"]) == 0
+    scores = read_json(tmp_path / "out" / "results.json", Results).llemma.scores
+    assert {(score.task, score.metric): score.value for score in scores}[("web", "bits_per_byte")] == pytest.approx(1.0)
+    (tmp_path / "empty").mkdir()
+    assert run(["eval", "-m", "halves:", "-t", str(tmp_path / "empty"), "-q"]) == 3
 
 
 def test_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from llemma.core import jsonl
 from llemma.core.errors import DataError, MissingError
-from llemma.evals.texts import read_texts
+from llemma.evals.texts import is_folder, read_texts
 
 
 @pytest.fixture
@@ -41,3 +41,16 @@ def test_folders_without_texts_are_refused(corpus, tmp_path):
     with pytest.raises(DataError, match="line 1") as error:
         read_texts(corpus)
     assert "00000.jsonl" in error.value.where or "line 1" in str(error.value)
+
+
+def test_a_task_goes_before_a_folder_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("math", "mmlu-stem", "mine"):
+        (tmp_path / name).mkdir()
+    assert [is_folder(name) for name in ("math", "mmlu-stem", "./math", "mine", "none")] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]

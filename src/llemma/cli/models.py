@@ -107,8 +107,10 @@ def evaluate(
         options |= {"k": None, "published_k": True}
     config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
     opened = [open_task(name, data=data, protocol=protocol, prompts=prompts) for name in names if not is_folder(name)]
-    runner.check(opened)
-    texts = {group: found for name in names if is_folder(name) for group, found in read_texts(Path(name)).items()}
+    with console.progress("data"):
+        runner.check(opened)
+        folders = [Path(name) for name in names if is_folder(name)]
+        texts = {group: documents for folder in folders for group, documents in read_texts(folder).items()}
     if plan:
         estimates = [estimate.estimate(task, config) for task in opened] + estimate.of_texts(texts, config)
         console.emit(estimates, f"{estimate.text(estimates)}\nnothing was asked or written")

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from llemma.core import jsonl
+from llemma.core import jsonl, registry
 from llemma.core.errors import DataError, MissingError
 from llemma.core.types import Document
 
@@ -29,8 +29,9 @@ class _Row(msgspec.Struct, frozen=True):
 
 
 def is_folder(spec: str) -> bool:
-    """Whether a task's name is that of a folder of texts."""
-    return Path(spec).is_dir()
+    """Whether a task's name is that of a folder of texts; a task of that name goes before it (not `./math`)."""
+    known = registry.names("task")
+    return spec not in known and spec.replace("-", "_") not in known and Path(spec).is_dir()
 
 
 def read_texts(folder: Path) -> dict[str, list[Document]]:
