@@ -52,10 +52,16 @@ def bare(text: str) -> Timed:
     return time.perf_counter() - begun, value
 
 
+def prepare() -> None:
+    """What a server of the sandbox does before it serves."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        warm.up("full", "")
+
+
 @contextmanager
 def pool(workers: int) -> Iterator[Way]:
     """A warm pool of processes that run program after program without any isolation."""
-    with multiprocessing.get_context("spawn").Pool(workers, warm.up, ("full", "")) as processes:
+    with multiprocessing.get_context("spawn").Pool(workers, prepare) as processes:
         yield lambda texts: list(processes.imap(bare, texts))
 
 

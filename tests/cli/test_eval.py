@@ -1,15 +1,20 @@
 """`llemma eval` on the benchmarks: data, protocol, prompts, plan."""
 
 import json
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from llemma.backends.base import Likelihood
 from llemma.cli.main import run
-from llemma.core import jsonl
+from llemma.core import jsonl, registry
 from llemma.core.files import read_json
-from llemma.core.types import Verdict
+from llemma.core.types import Completion, Request, Verdict
+from llemma.evals.benchmarks import TABLE
 from llemma.evals.results import Results
+from llemma.evals.task import open_task
 
 BOX = "Final Answer: The final answer is "
 
@@ -133,8 +138,51 @@ def test_bad_input_ends_before_a_model_is_loaded(
     assert hint in capsys.readouterr().err
 
 
+class Halves:
+    """A backend that gives every byte half a chance."""
+
+    name, identity, device = "halves:", "halves-1", "none"
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
+        yield from ([Completion(request.id, 0, "The answer is 4.")] for request in requests)
+
+    def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
+        for text in texts:
+            yield Likelihood(nats=len(text.encode()) * math.log(2), tokens=1, bytes=len(text.encode()))
+
+
+def test_folders_of_texts_are_asked_beside_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._TABLES["backend"], "halves", lambda name, **options: Halves())
+    rows = ({"text": f"Text {n} of the corpus.", "meta": {"id": str(n)}} for n in range(4))
+    jsonl.write(tmp_path / "corpus/web/validation/00000.jsonl.zst", rows)
+    write(tmp_path / "mine.jsonl", {"problem": "2 + 2?", "answer": "4"})
+    tasks = f"{tmp_path / 'mine.jsonl'},{tmp_path / 'corpus'}"
+    assert run(["eval", "-m", "halves:", "-t", tasks, "--out", str(tmp_path / "out"), "-q"]) == 0
+    scores = read_json(tmp_path / "out" / "results.json", Results).llemma.scores
+    assert {(score.task, score.metric): score.value for score in scores}[("web", "bits_per_byte")] == pytest.approx(1.0)
+    (tmp_path / "empty").mkdir()
+    assert run(["eval", "-m", "halves:", "-t", str(tmp_path / "empty"), "-q"]) == 3
+
+
 def test_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "tasks"]) == 0
     assert {"gsm8k", "math", "ocw_courses", "mmlu_stem", "sat_math", "math_python"} < set(
         capsys.readouterr().out.split()
     )
+
+
+def test_tasks_of_programs_run_them_and_judge_their_values(tmp_path: Path) -> None:
+    rows: list[object] = []
+    for name, field in (("gsm8k_python", "question"), ("math_python", "problem")):
+        benchmark, problems = TABLE[name], list[object]()
+        for n, example in enumerate(open_task(name).examples[:2]):
+            problems.append({field: example.problem, "answer": example.answer, "type": "Algebra"})
+            group = "algebra/" if field == "problem" else ""
+            rows.append({"id": f"{name}/{group}{n}", "text": benchmark.form.layout.gap + example.solution})
+        write(tmp_path / "data" / benchmark.folder / "test.jsonl", *problems)
+    said, out = write(tmp_path / "said.jsonl", *rows), tmp_path / "out"
+    options = ["--data", str(tmp_path / "data"), "--out", str(out), "-q"]
+    code = run(["eval", "-m", f"replay:{said}", "-t", "gsm8k-python,math-python", *options])
+    if code == 3:
+        pytest.skip("programs cannot be isolated on this machine")
+    assert code == 0 and list(outcomes(out).values()) == ["right"] * 4

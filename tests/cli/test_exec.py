@@ -28,7 +28,7 @@ OUTCOMES = ["ok", "timeout", "denied", "killed", "memory", "error", "output_capp
 def execute(tmp_path: Path, text: str, *options: str) -> list[dict[str, Any]]:
     source, out = tmp_path / "f.jsonl", tmp_path / "r.jsonl"
     source.write_text(text)
-    code = run(["exec", str(source), "--out", str(out), "--timeout", "1", "-q", *options])
+    code = run(["exec", str(source), "--out", str(out), "--timeout", "2", "-q", *options])
     if code == 3:
         pytest.skip("no sandbox on this machine")
     assert code == 0

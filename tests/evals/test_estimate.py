@@ -1,5 +1,6 @@
+from llemma.core.types import Document
 from llemma.evals.config import EvalConfig
-from llemma.evals.estimate import BYTES_PER_TOKEN, estimate, text
+from llemma.evals.estimate import BYTES_PER_TOKEN, estimate, of_texts, text
 from llemma.evals.runner import load
 
 
@@ -16,3 +17,10 @@ def test_without_samples_it_is_greedy_and_longer_prompts_cost_more(sums):
     assert (full.requests, full.completions, full.new_tokens) == (10, 10, 10 * 512)
     assert full.prompt_tokens > 3 * bare.prompt_tokens and full.longest_prompt > bare.longest_prompt
     assert "greedy" in text([full])
+
+
+def test_texts_are_read_in_passages_and_nothing_is_generated():
+    documents = [Document(f"d{n}", "x" * 90, "s") for n in range(5)]
+    (found,) = of_texts({"web": documents}, EvalConfig(perplexity_bytes=240))
+    assert (found.task, found.requests, found.completions, found.prompt_tokens) == ("web", 3, 0, 80)
+    assert "bits per byte" in text([found])

@@ -131,3 +131,19 @@ def test_a_vote_that_cannot_be_read_is_an_error_row(tmp_path, row):
     (found,) = voted(tmp_path, {"id": "x", **row})
     assert (found["id"], found["outcome"], found["votes"]) == ("x", "error", 0)
     assert "'" in found["why"]
+
+
+def test_a_vote_may_be_weighted(tmp_path):
+    rows = [
+        {"id": 1, "preds": ["1", "1", "2"], "gold": "2", "weights": [0.1, 0.1, 0.5]},
+        {"id": 2, "preds": ["1", "2"], "gold": "2", "weights": [1]},
+        {"id": 3, "preds": ["1", "2"], "gold": "2", "weights": [1, -1]},
+        {"id": 4, "preds": ["1", "2"], "gold": "2", "weights": "much"},
+    ]
+    source, out = tmp_path / "f.jsonl", tmp_path / "v.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    grading.vote(source, out)
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert (found[0]["answer"], found[0]["outcome"], found[0]["weight"]) == ("2", "right", 0.5)
+    assert [row["outcome"] for row in found[1:]] == ["error", "error", "error"]
+    assert "weights for 2 answers" in found[1]["why"]

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from llemma.core import jsonl
 from llemma.core.errors import DataError, ItemsError, MissingError, RecipeError
 from llemma.core.files import read_json
 from llemma.core.types import Completion, Document, Problem, Verdict
 from llemma.evals.config import EvalConfig
-from llemma.evals.results import Results
+from llemma.evals.results import Results, text
 from llemma.evals.runner import COMPLETIONS, LIKELIHOODS, PROBLEMS, RESULTS, VERDICTS, evaluate, rescore
 from llemma.evals.task import Sampling, jsonl_task
 
@@ -45,8 +46,9 @@ def scores(results):
 
 
 def files(out):
-    """The final files' bytes; of results.json all but the one measured number, the seconds."""
-    final = {name: (out / name).read_bytes() for name in (PROBLEMS, COMPLETIONS, VERDICTS, LIKELIHOODS)}
+    """The final files' bytes; of verdicts and results all but what was measured, the seconds."""
+    final = {name: (out / name).read_bytes() for name in (PROBLEMS, COMPLETIONS, LIKELIHOODS)}
+    final[VERDICTS] = [structs.replace(row, seconds=0.0) for row in jsonl.read(out / VERDICTS, Verdict)]
     results = json.loads((out / RESULTS).read_bytes())
     results["llemma"].pop("seconds")
     return {**final, RESULTS: json.dumps(results)}
@@ -96,14 +98,16 @@ def test_results_have_the_harness_keys(tmp_path, scripted, sums, quiet):
     assert read_json(tmp_path / RESULTS, Results).llemma.model == "scripted:"
 
 
-def test_a_second_call_asks_nothing_and_changes_no_byte(tmp_path, scripted, sums, quiet):
+def test_a_second_call_asks_nothing_and_changes_nothing_but_the_seconds_of_judging(tmp_path, scripted, sums, quiet):
     texts = {"arxiv": [Document("a", "text " * 50, "s")]}
     evaluate(scripted(mostly_right), [sums], EvalConfig(k=3, batch=4), tmp_path, console=quiet, texts=texts)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != VERDICTS}
+    verdicts = files(tmp_path)[VERDICTS]
     backend = scripted(mostly_right)
     evaluate(backend, [sums], EvalConfig(k=3, batch=4), tmp_path, console=quiet, texts=texts)
     assert (backend.asked, backend.scored) == ([], [])
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != VERDICTS}
+    assert (after, files(tmp_path)[VERDICTS]) == (before, verdicts)
 
 
 def test_the_size_of_batches_changes_no_result(tmp_path, scripted, sums, quiet):
@@ -304,8 +308,23 @@ def test_results_say_where_the_problems_came_from_and_by_which_rules(tmp_path, s
     assert facts.data.sha256 == hashlib.sha256((tmp_path / "sums.jsonl").read_bytes()).hexdigest()
 
 
-def test_a_task_of_programs_is_refused_while_they_cannot_be_run(tmp_path, scripted, sums, quiet):
-    backend = scripted(mostly_right)
-    with pytest.raises(MissingError, match="programs of task 'sums' cannot be run yet"):
-        evaluate(backend, [replace(sums, program=str, judge="nothing-runs")], EvalConfig(), tmp_path, console=quiet)
-    assert not backend.asked
+def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quiet):
+    from llemma.evals.programs import Program, whole
+    from llemma.tools import Sandbox, SandboxConfig
+
+    try:
+        Sandbox(SandboxConfig(workers=1)).open().close()
+    except MissingError as error:
+        pytest.skip(str(error))
+    task = replace(sums, program=Program(whole), judge="program")
+    config = EvalConfig(k=2, sandbox=SandboxConfig(workers=1))
+    backend = scripted(lambda request, sample: "1 / 0" if number(request) == 9 else f"answer = {number(request)} * 2.0")
+    results = evaluate(backend, [task], config, tmp_path, console=quiet)
+    assert results.llemma.tasks[0].sandbox == "full"
+    assert results.llemma.tasks[0].programs == {"ok": 27, "error": 3}
+    assert "programs of sums: ok 27, error 3" in text(results)
+    assert scores(results)["sums", "greedy"].outcomes == {"right": 9, "no_answer": 1}
+    assert scores(results)["sums", "maj@2"].value == 0.9
+    whys = [verdict.why for verdict in jsonl.read(tmp_path / VERDICTS, Verdict) if verdict.outcome == "no_answer"]
+    assert any("ZeroDivisionError" in why for why in whys)
+    assert rescore(tmp_path).llemma.scores == results.llemma.scores

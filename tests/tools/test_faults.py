@@ -44,7 +44,7 @@ def during(box: Sandbox, act: Callable[[int], None], program: str = "import time
 @pytest.fixture
 def single(box: Sandbox) -> Sandbox:
     """A fresh sandbox of one worker, closed by the test's end; `box` is asked for its skip."""
-    return Sandbox(SandboxConfig(timeout=1.5, workers=1)).open()
+    return Sandbox(SandboxConfig(timeout=2.5, workers=1)).open()
 
 
 def test_a_server_that_dies_is_replaced_and_its_program_told(single: Sandbox) -> None:
@@ -58,7 +58,7 @@ def test_a_server_that_hangs_is_replaced_and_its_program_told(single: Sandbox) -
     with contextlib.closing(single):
         result = during(single, lambda pid: os.kill(pid, signal.SIGSTOP), "while True: pass")
         assert result.outcome == "timeout"
-        assert result.seconds < 5
+        assert result.seconds < 8
         assert single.run("2").value == "2"
 
 
@@ -97,7 +97,7 @@ def test_closing_ends_programs_that_run(single: Sandbox) -> None:
     single.close()
     thread.join()
     assert results[0].outcome == "killed"
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 2.4
 
 
 def _behind_walls() -> dict[str, set[int]]:

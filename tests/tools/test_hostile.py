@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,11 @@ _spec.loader.exec_module(hostile)
 HARMLESS = (
     "import math\nfrom sympy import *\nx = symbols('x')\nprint(len('four'), str(7 + 0))\nsolve(x - Integer(2) - 1, x)"
 )
+
+
+def limit(item: hostile.Hostile) -> float:
+    """Wall seconds: few where only the end of time can end it, enough for a busy machine elsewhere."""
+    return 0.7 if "timeout" in item.outcomes else 15
 
 
 class Outcome(NamedTuple):
@@ -61,14 +67,17 @@ def descendants() -> set[int]:
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
     """Run everything, with a harmless program after each, by two workers."""
-    box = Sandbox(SandboxConfig(timeout=0.8, memory_mb=256, workers=2))
+    box = Sandbox(SandboxConfig(memory_mb=128, workers=2))
     try:
         box.open()
     except MissingError as error:
         pytest.skip(str(error))
-    with contextlib.closing(box):
-        texts = [text for item in hostile.HOSTILE for text in (item.program, HARMLESS)]
-        results = list(box.map(texts))
+
+    def attack(item: hostile.Hostile) -> tuple[Execution, Execution]:
+        return box.run(item.program, timeout=limit(item)), box.run(HARMLESS, timeout=20)
+
+    with contextlib.closing(box), ThreadPoolExecutor(2) as pool:
+        results = dict(zip((item.name for item in hostile.HOSTILE), pool.map(attack, hostile.HOSTILE), strict=True))
         ours = {str(Path(f"/proc/{pid}/ns/net").readlink()) for pid in ["self", *descendants()]}
         ours.remove(str(Path("/proc/self/ns/net").readlink()))
         time.sleep(0.2)  # for the children that are made ready
@@ -77,14 +86,7 @@ def outcome() -> Outcome:
     deadline = time.monotonic() + 2  # bubblewrap's zombie waits for the first process of this machine
     while (left := [name for name in network_namespaces() if name in ours]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    pairs = zip(results[::2], results[1::2], strict=True)
-    return Outcome(
-        {item.name: pair for item, pair in zip(hostile.HOSTILE, pairs, strict=True)},
-        ours,
-        running,
-        servers,
-        left,
-    )
+    return Outcome(results, ours, running, servers, left)
 
 
 def test_there_are_more_than_a_hundred() -> None:
@@ -92,15 +94,23 @@ def test_there_are_more_than_a_hundred() -> None:
     assert len(set(names)) == len(names) > 100
 
 
-@pytest.mark.parametrize("item", hostile.HOSTILE, ids=lambda item: item.name)
-def test_a_hostile_program_ends_in_its_class(item: hostile.Hostile, outcome: Outcome) -> None:
-    result, after = outcome.results[item.name]
-    assert result.outcome in item.outcomes, result
-    assert len(result.stdout) <= 65_536
-    assert result.seconds < 3
-    if item.shows is not None:
-        assert result.stdout == item.shows
-    assert (after.outcome, after.stdout, after.value) == ("ok", "4 7\n", "[3]"), after
+def held(item: hostile.Hostile, result: Execution) -> bool:
+    """Whether the program ended as it should, in its time, and saw what it should."""
+    seen = item.shows is None or result.stdout == item.shows
+    return result.outcome in item.outcomes and seen and result.seconds < limit(item) + 2.5
+
+
+def test_every_hostile_program_ends_in_its_class(outcome: Outcome) -> None:
+    # one test for all: their results come from one run, which parallel test processes would each repeat
+    ends = {item.name: (item, outcome.results[item.name][0]) for item in hostile.HOSTILE}
+    assert not {name: result for name, (item, result) in ends.items() if not held(item, result)}
+    assert all(len(result.stdout) <= 65_536 for _, result in ends.values())
+
+
+def test_the_program_after_a_hostile_one_is_right(outcome: Outcome) -> None:
+    after = {name: pair[1] for name, pair in outcome.results.items()}
+    wanted = ("ok", "4 7\n", "[3]")
+    assert not {name: end for name, end in after.items() if (end.outcome, end.stdout, end.value) != wanted}
 
 
 def test_no_process_is_left(outcome: Outcome) -> None:

@@ -26,6 +26,7 @@ from llemma.tools.config import Mode
         ("print(1)", None),
         ("answer = None\n4", None),
         ("import sys\nanswer = 1\nsys.exit()", "1"),
+        ("answer = 2\nexit()", "2"),
         ("", None),
     ],
 )
@@ -96,9 +97,9 @@ def test_output_is_cut_at_the_cap_exactly(box: Sandbox) -> None:
 
 
 def test_output_before_the_end_of_time_is_kept(box: Sandbox) -> None:
-    result = box.run("print('so far')\nwhile True: pass", timeout=0.3)
+    result = box.run("print('so far')\nwhile True: pass", timeout=1.0)
     assert (result.outcome, result.stdout) == ("timeout", "so far\n")
-    assert 0.3 <= result.seconds < 1.5
+    assert 1.0 <= result.seconds < 3.0
 
 
 def test_large_programs_and_values_pass(box: Sandbox) -> None:
@@ -137,8 +138,8 @@ def test_many_threads_may_use_one_sandbox(box: Sandbox) -> None:
 
 def test_programs_run_at_the_same_time(box: Sandbox) -> None:
     begun = time.monotonic()
-    assert len(list(box.map(["import time\ntime.sleep(0.5)"] * 2))) == 2
-    assert time.monotonic() - begun < 0.95
+    assert len(list(box.map(["import time\ntime.sleep(1.5)"] * 2))) == 2
+    assert time.monotonic() - begun < 2.9
 
 
 def test_a_session_keeps_names_and_echoes_values(box: Sandbox) -> None:
@@ -171,7 +172,7 @@ def test_sessions_share_nothing(box: Sandbox) -> None:
     ],
 )
 def test_what_ends_a_session_is_told_to_later_blocks(box: Sandbox, block: str, outcome: str) -> None:
-    with box.session(seconds=0.5) as session:
+    with box.session(seconds=1.5) as session:
         assert session.run("1").outcome == "ok"
         assert session.run(block).outcome == outcome
         after = session.run("1")
@@ -179,14 +180,14 @@ def test_what_ends_a_session_is_told_to_later_blocks(box: Sandbox, block: str, o
 
 
 def test_a_session_has_one_limit_for_all_blocks(box: Sandbox) -> None:
-    with box.session(seconds=0.6) as session:
-        outcomes = [session.run("import time\ntime.sleep(0.25)").outcome for _ in range(4)]
+    with box.session(seconds=2.0) as session:
+        outcomes = [session.run("import time\ntime.sleep(0.8)").outcome for _ in range(4)]
     assert outcomes == ["ok", "ok", "timeout", "killed"]
 
 
 @pytest.mark.parametrize("mode", ["seccomp", "rlimits"])
 def test_a_weaker_mode_is_named_in_every_result(mode: Mode) -> None:
-    with Sandbox(SandboxConfig(mode=mode, workers=1, timeout=1.0)) as box:
+    with Sandbox(SandboxConfig(mode=mode, workers=1)) as box:
         forked = box.run("import os\nprint(os.fork() >= 0)")
         assert (forked.outcome, forked.mode) == ("denied" if mode == "seccomp" else "ok", mode)
         hog = box.run("x = bytearray(10**10)")
@@ -196,7 +197,7 @@ def test_a_weaker_mode_is_named_in_every_result(mode: Mode) -> None:
 
 
 def test_orphans_are_killed_without_a_namespace_too() -> None:
-    with Sandbox(SandboxConfig(mode="rlimits", workers=1, timeout=1.0)) as box:
+    with Sandbox(SandboxConfig(mode="rlimits", workers=1)) as box:
         text = "import os, time\npid = os.fork()\nif pid == 0:\n    os.setsid()\n    time.sleep(60)\npid"
         pid = int(box.run(text).value or 0)
         assert pid > 0

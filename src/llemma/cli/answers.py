@@ -44,7 +44,10 @@ def grade(rows: Path, out: Path, task: str | None, protocol: str, console: Conso
 @PROTOCOL
 @common
 def vote(rows: Path, out: Path, task: str | None, protocol: str, console: Console) -> None:
-    """Vote over rows {id, preds: [...], gold}: the most frequent answer wins, a tie goes to the earliest."""
+    """Vote over rows {id, preds: [...], gold}: the most frequent answer wins, a tie goes to the earliest.
+
+    Rows may give each sample a weight (weights: [...]); then the largest sum of weights wins.
+    """
     from llemma.evals import grading
 
     summary = grading.vote(rows, out, task=task, protocol=protocol)

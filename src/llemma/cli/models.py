@@ -41,7 +41,7 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
 
 def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
     """A number of samples, or `published`: as many as each task was published with."""
-    return value if value in (None, PUBLISHED) else click.IntRange(1).convert(value, param, ctx)
+    return value if value in (None, PUBLISHED) else click.IntRange(1)(value, param, ctx)
 
 
 @click.command("eval")
@@ -52,7 +52,7 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     required=True,
     multiple=True,
     metavar="TASKS",
-    help="Task names or problem files (.jsonl); commas or repeats.",
+    help="Task names, problem files (.jsonl) or folders of texts; commas or repeats.",
 )
 @click.option(
     "-k",
@@ -100,21 +100,25 @@ def evaluate(
     from llemma.evals.config import EvalConfig
     from llemma.evals.results import text
     from llemma.evals.task import open_task
+    from llemma.evals.texts import is_folder, read_texts
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
     if options["k"] == PUBLISHED:
         options |= {"k": None, "published_k": True}
     config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
-    opened = [open_task(name, data=data, protocol=protocol, prompts=prompts) for name in names]
-    runner.check(opened)
+    opened = [open_task(name, data=data, protocol=protocol, prompts=prompts) for name in names if not is_folder(name)]
+    with console.progress("data"):
+        runner.check(opened)
+        folders = [Path(name) for name in names if is_folder(name)]
+        texts = {group: documents for folder in folders for group, documents in read_texts(folder).items()}
     if plan:
-        estimates = [estimate.estimate(task, config) for task in opened]
+        estimates = [estimate.estimate(task, config) for task in opened] + estimate.of_texts(texts, config)
         console.emit(estimates, f"{estimate.text(estimates)}\nnothing was asked or written")
         return
     folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
-    results = runner.evaluate(backend, opened, config, folder, console=console)
+    results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
     console.emit(results, f"{text(results)}\nevaluation: {folder}\n  next: llemma report {folder}")
 
 

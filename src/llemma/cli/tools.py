@@ -12,18 +12,21 @@ from llemma.core.console import Console
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+MODE = click.option(
+    "--mode",
+    default="full",
+    type=click.Choice(["full", "seccomp", "rlimits"]),
+    help="Isolation of programs. seccomp: no protection of files. rlimits: none of files, processes or network.",
+)
+
+
 @click.command(name="exec")
 @click.argument("rows", type=FILE, metavar="F.jsonl")
 @click.option("--out", required=True, type=FILE, metavar="R.jsonl", help="Where the results go.")
 @click.option("--timeout", default=5.0, type=click.FloatRange(min=0.01), metavar="S", help="Wall seconds a program.")
 @click.option("--memory", default=512, type=click.IntRange(min=1), metavar="MB", help="MiB a program may use.")
 @click.option("--workers", default=2, type=click.IntRange(min=1), metavar="N", help="Programs at the same time.")
-@click.option(
-    "--mode",
-    default="full",
-    type=click.Choice(["full", "seccomp", "rlimits"]),
-    help="seccomp: no protection of files. rlimits: none of files, processes or network.",
-)
+@MODE
 @common
 def execute(rows: Path, out: Path, timeout: float, memory: int, workers: int, mode: str, console: Console) -> None:
     """Run rows {id, program} of untrusted Python, each in a sandbox of its own, and say how each ended."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from llemma.core.console import table
+from llemma.core.types import Document
 from llemma.evals import runner
 from llemma.evals.config import EvalConfig
+from llemma.evals.perplexity import select
 from llemma.evals.task import Task
 
 BYTES_PER_TOKEN = 3.0
@@ -56,6 +58,17 @@ def estimate(task: Task, config: EvalConfig) -> Estimate:
     )
 
 
+def of_texts(texts: Mapping[str, Sequence[Document]], config: EvalConfig) -> list[Estimate]:
+    """What the likelihood of each group of texts costs: passages that are read, and nothing generated."""
+    found = []
+    for group, documents in texts.items():
+        passages = select(group, documents, config.perplexity_bytes, config.perplexity_document_bytes)
+        sizes = [len(passage.text.encode()) for passage in passages]
+        whole, longest = (round(size / BYTES_PER_TOKEN) for size in (sum(sizes), max(sizes, default=0)))
+        found.append(Estimate(group, len(passages), 0, len(passages), 0, 1, 0.0, 1.0, whole, longest, 0))
+    return found
+
+
 def text(estimates: Sequence[Estimate]) -> str:
     """The estimates for a terminal."""
     head = ("task", "problems", "shots", "requests", "completions", "prompt tokens", "longest", "new tokens", "samples")
@@ -73,5 +86,5 @@ def _line(each: Estimate) -> tuple[str, ...]:
         f"~{each.prompt_tokens:,}",
         f"~{each.longest_prompt:,}",
         f"up to {each.new_tokens:,}",
-        samples,
+        samples if each.completions else "bits per byte",
     )

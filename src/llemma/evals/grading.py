@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 
 from llemma.core import jsonl
+from llemma.core.errors import DataError
 from llemma.core.types import Outcome
 from llemma.evals.answers import Judge, Judgement, judge_answer
 from llemma.evals.answers.find import MAX_ANSWER
 from llemma.evals.answers.llemma.vote import published_vote
-from llemma.evals.answers.tasks import judge_of
+from llemma.evals.answers.tasks import judge_of, ready
 from llemma.evals.answers.workers import Undecided
 from llemma.evals.vote import majority
 
@@ -50,6 +51,8 @@ class Voted(msgspec.Struct, frozen=True, omit_defaults=True):
     clusters: int
     why: str = ""
     pass_rate: float | None = None
+    weight: float | None = None
+    """The sum of the winner's weights, where the row gives each sample one (`weights: [...]`)."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -66,13 +69,13 @@ class Summary(msgspec.Struct, frozen=True):
 
 def grade(source: Path, out: Path, *, task: str | None = None, protocol: str = "default") -> Summary:
     """Judge rows `{id, pred, gold}`; see `Graded`. An unknown task or protocol is a `LlemmaError`."""
-    judge = judge_of(task, protocol)
+    judge = ready(judge_of(task, protocol))
     return _convert(source, out, lambda row: _graded(row, judge))
 
 
 def vote(source: Path, out: Path, *, task: str | None = None, protocol: str = "default") -> Summary:
     """Vote over rows `{id, preds: [...], gold}`; see `Voted`. An unknown task or protocol is a `LlemmaError`."""
-    judge = judge_of(task, protocol)
+    judge = ready(judge_of(task, protocol))
     if protocol == "llemma":
         return _convert(source, out, lambda row: _voted_as_published(row, judge))
     return _convert(source, out, lambda row: _voted(row, judge))
@@ -154,6 +157,8 @@ def _judged(pred: str, gold: str, judge: Judge) -> Judgement:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, DataError):
+        return error.what
     return str(error) if isinstance(error, TypeError) else f"the judge failed: {type(error).__name__}: {error}"
 
 
@@ -161,17 +166,19 @@ def _voted(row: Row, judge: Judge) -> Voted:
     try:
         gold, preds = _field(row, "gold"), _preds(row)
         found = {pred: _answer(pred, judge) for pred in set(preds)}
-        vote = majority([found[pred] for pred in preds], judge.canonical)
+        vote = majority([found[pred] for pred in preds], judge.canonical, _weights(row))
         if vote.answer is None:
             return Voted(_id(row), None, "no_answer", 0, 0)
         outcome: Outcome = "right" if judge.compare(vote.answer, judge.gold(gold)).equal else "wrong"
-        return Voted(_id(row), vote.answer, outcome, vote.votes, vote.clusters)
+        return Voted(_id(row), vote.answer, outcome, vote.votes, vote.clusters, weight=vote.weight)
     except Exception as error:
         return Voted(_id(row), None, "error", 0, 0, _reason(error))
 
 
 def _voted_as_published(row: Row, judge: Judge) -> Voted:
     try:
+        if _weights(row) is not None:
+            raise TypeError("the published vote has no weights: leave 'weights' or --protocol out")
         vote = published_vote(_preds(row), _field(row, "gold"), judge)
     except Exception as error:
         return Voted(_id(row), None, "error", 0, 0, _reason(error))
@@ -187,6 +194,16 @@ def _preds(row: Row) -> list[str]:
         return ["" if pred is None else _text(pred) for pred in preds]
     except TypeError as error:
         raise TypeError(f"one of 'preds' {error}") from None
+
+
+def _weights(row: Row) -> list[float] | None:
+    """The weights of the samples, where the row has any."""
+    weights = row.get("weights")
+    if weights is None:
+        return None
+    if not isinstance(weights, list) or not all(type(weight) in (int, float) for weight in weights):
+        raise TypeError("'weights' is not a list of numbers")
+    return [float(weight) for weight in weights]
 
 
 def _answer(pred: str, judge: Judge) -> str | None:

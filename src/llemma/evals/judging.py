@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -56,12 +57,15 @@ def verdicts(
         name, mode = split_id(request)
         problem = _problem(problems, name)
         judge, asked = judges[problem.task], list(group)
-        found = [judged_safely(sample, problem.answer, judge) for sample in asked]
-        for sample, judgement in zip(asked, found, strict=True):
-            yield _verdict(request, sample.completion.sample, problem.answer, judgement)
+        found: list[Judgement] = []
+        for sample in asked:
+            begun = time.perf_counter()
+            found.append(judged_safely(sample, problem.answer, judge))
+            yield _verdict(request, sample.completion.sample, problem.answer, found[-1], begun)
         if mode == SAMPLED:
+            begun = time.perf_counter()
             vote = voted_safely(asked, found, problem.answer, judge)
-            yield _verdict(request_id(name, VOTED), 0, problem.answer, vote)
+            yield _verdict(request_id(name, VOTED), 0, problem.answer, vote, begun)
 
 
 def _problem(problems: Mapping[str, Problem], name: str) -> Problem:
@@ -70,8 +74,9 @@ def _problem(problems: Mapping[str, Problem], name: str) -> Problem:
     return problems[name]
 
 
-def _verdict(name: str, sample: int, gold: str, judgement: Judgement) -> Verdict:
-    return Verdict(name, sample, judgement.outcome, judgement.answer, gold, judgement.why)
+def _verdict(name: str, sample: int, gold: str, judgement: Judgement, begun: float) -> Verdict:
+    seconds = round(time.perf_counter() - begun, 6)
+    return Verdict(name, sample, judgement.outcome, judgement.answer, gold, judgement.why, seconds)
 
 
 def judged_safely(sample: Sample, gold: str, judge: Judge) -> Judgement:

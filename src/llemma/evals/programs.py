@@ -148,7 +148,7 @@ def judge_program(completion: Completion, end: Execution | None, gold: str, by: 
             return Judgement("cut_off", None, f"no whole program within {completion.tokens or 'the allowed'} tokens")
         return Judgement("no_answer", None, _reason(end))
     equal, why = by.compare(answer, gold)
-    return Judgement("right" if equal else "wrong", answer, f"{why} [found by: program]")
+    return Judgement("right" if equal else "wrong", answer, f"{why} [found by: program; judge: {by.name}]")
 
 
 def _answer(end: Execution, by: Judge) -> str | None:

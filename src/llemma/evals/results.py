@@ -50,6 +50,8 @@ class TaskFacts(msgspec.Struct, frozen=True):
     seed: int
     sandbox: str = ""
     """Of a task whose answers are the values of programs, the isolation under which these ran."""
+    programs: dict[str, int] = {}
+    """How these programs ended, by ending (`ok`, `error`, ...; `none` where a completion held no program)."""
     protocol: str = "default"
     prompts: str = "own"
     """Whose worked examples were shown."""
@@ -258,7 +260,13 @@ def text(results: Results) -> str:
     """All scores for a terminal: value, 95 % interval, count, how the items ended; then the curves."""
     rows = [_line(score) for score in results.llemma.scores]
     rows += [_line(score) for score in results.llemma.curves]
-    return table(("task", "metric", "value", "95 % interval", "n", "outcomes"), rows)
+    shown = table(("task", "metric", "value", "95 % interval", "n", "outcomes"), rows)
+    ran = [f"programs of {task.task}: {_counts(task.programs)}" for task in results.llemma.tasks if task.programs]
+    return "\n".join([shown, *ran])
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in numbers.items() if n)
 
 
 def _line(score: Score) -> tuple[str, ...]:
@@ -270,5 +278,5 @@ def _line(score: Score) -> tuple[str, ...]:
         if score.n < 2 and score.low == score.high
         else f"{score.low * scale:.{3 if bits else 1}f} to {score.high * scale:.{3 if bits else 1}f}"
     )
-    ends = ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in score.outcomes.items() if n)
+    ends = _counts(score.outcomes)
     return score.task, score.metric, value, interval, f"{score.n:,}", ends or "-"

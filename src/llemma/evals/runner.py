@@ -27,6 +27,7 @@ from llemma.core.files import digest, read_json, write_json
 from llemma.core.types import Completion, Document, Problem, Request, Verdict
 from llemma.evals import journal as log
 from llemma.evals.answers import Judge
+from llemma.evals.answers.tasks import ready
 from llemma.evals.config import EvalConfig
 from llemma.evals.journal import Journal
 from llemma.evals.judging import Sample, judged_safely, samples, verdicts
@@ -96,8 +97,12 @@ def rescore(out: Path, judge: str | None = None) -> Results:
 
 def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results:
     """From stored completions to verdicts, scores and `results.json`."""
-    judges: dict[str, Judge] = {task.task: registry.find("judge", task.judge) for task in facts.tasks}
-    dated = [msgspec.structs.replace(task, judge_version=judges[task.task].version) for task in facts.tasks]
+    judges: dict[str, Judge] = {task.task: ready(registry.find("judge", task.judge)) for task in facts.tasks}
+    ended = _endings(out, facts, problems)
+    dated = [
+        msgspec.structs.replace(task, judge_version=judges[task.task].version, programs=ended.get(task.task, {}))
+        for task in facts.tasks
+    ]
     facts = msgspec.structs.replace(facts, tasks=dated)
     programs = {task.task for task in facts.tasks if task.sandbox}
     runs = jsonl.read(out / EXECUTIONS, Ran) if programs else ()
@@ -114,6 +119,17 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
             mend="their reasons are in the verdicts; the same command asks only these again",
         )
     return results
+
+
+def _endings(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> dict[str, dict[str, int]]:
+    """How the programs of each task that has any ended, the most frequent ending first."""
+    counts: dict[str, Counter[str]] = {}
+    for row in jsonl.read(out / EXECUTIONS, Ran) if any(task.sandbox for task in facts.tasks) else ():
+        problem = problems.get(split_id(row.request)[0])
+        ending = row.execution.outcome if row.execution else "none"
+        if problem is not None:
+            counts.setdefault(problem.task, Counter())[ending] += 1
+    return {task: dict(count.most_common()) for task, count in counts.items()}
 
 
 def _first_error(out: Path, rows: Sequence[Scored]) -> str:

@@ -136,6 +136,7 @@ def open_task(
     the task's factory, as these three do where they are given. Raises `RecipeError` with a suggestion for an unknown
     name, `MissingError` for a file that is not there.
     """
+    prompts = "lm-eval" if prompts == "lm_eval" else prompts  # the package's name and the command's
     given = {"data": data, "protocol": protocol, "prompts": prompts}
     if spec.endswith(_SUFFIXES):
         return _own_file(Path(spec), protocol, prompts, options)

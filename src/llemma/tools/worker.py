@@ -151,15 +151,22 @@ class Exchange:
             poll.register(pipe, select.POLLIN)
         if self.request:
             poll.register(child.request, select.POLLOUT)
-        while not self.over and (left := self.deadline - time.monotonic()) > 0:
-            for pipe, _ in poll.poll(1000 * left + 1):
-                flooded = pipe == child.output and len(self.stdout) > self.cap
-                if flooded or not self._pump(pipe):
-                    poll.unregister(pipe)
-            self._check()
-            if not self.over and self.stopped is None and time.monotonic() >= self.deadline:
+        while not self.over:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                if self.stopped is not None:
+                    break  # the server does not obey
                 self._stop("timeout")
+                continue
+            for pipe, _ in poll.poll(1000 * left + 1):
+                if (self._flooded() and pipe != child.status) or not self._pump(pipe):
+                    poll.unregister(pipe)
+            if not self.over:
+                self._check()
         return self._ended()
+
+    def _flooded(self) -> bool:
+        return len(self.stdout) > self.cap or len(self.sent) > ANSWER_BYTES
 
     def _pump(self, pipe: int) -> bool:
         """Move what there is to move; False when no more will come."""
@@ -181,12 +188,10 @@ class Exchange:
             self.request = self.request[:0]
 
     def _check(self) -> None:
-        if self.over:
-            return
-        if not self.last and b"\n" in self.sent and self.stopped is None:
-            self.over = True
-        elif len(self.stdout) > self.cap or len(self.sent) > ANSWER_BYTES:
+        if self._flooded():
             self._stop("output_capped")
+        elif not self.last and b"\n" in self.sent and self.stopped is None:
+            self.over = True
 
     def _stop(self, why: Ending) -> None:
         if self.stopped is None:

@@ -1,4 +1,5 @@
 import json
+import math
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -58,6 +59,13 @@ SAME = [
     ["(3,\\frac{\\pi}{2})", "\\left( 3, \\frac{\\pi}{2} \\right)"],
     ["x^2+1", "x^{2} + 1"],
     ["\\sqrt2", "\\sqrt{2}", "\\sqrt 2"],
+    ["2½", "5/2", "2\\frac12"],
+    ["March 5, 2019", "5 March 2019", "2019-03-05", "Mar. 5th, 2019", "\\text{March 5, 2019}"],
+    ["May 3", "3 May", "3rd of May"],
+    ["1010_2", "1010_{2}", "(1010)_2"],
+    ["0.333333", "1/3", "\\frac{1}{3}"],
+    ["0.1\\overline{6}", "1/6"],
+    ["1 234 567", "1,234,567", "1234567"],
 ]
 DIFFERENT = [
     ("5", "5x"), ("5", "5 or 6"), ("5", "5 million"), ("5", "5!"), ("5", "5\\pi"), ("5", "5 pi"), ("5", "5 feet six"),
@@ -65,7 +73,8 @@ DIFFERENT = [
     ("1 2", "12"), ("1,2", "12"), ("12,34", "1234"), ("1/3", "0.33"), ("1/0", "0"),
     ("0.33333", "1/3"), ("0.333334", "1/3"), ("0.3333333", "0.333333"),
     ("2/3/4", "2/3"), ("2\\frac{3}{2}", "7/2"), ("[6,7)", "(6,7)"), ("x<5", "x>5"), ("(1,2)", "(2,1)"), ("X", "x"),
-    ("1112122_3", "1112112_3"), ("10_2", "10"), ("10^{-20}", "2*10^{-20}"), ("5²", "52"), ("2½", "21/2"), ("", "0"),
+    ("1112122_3", "1112112_3"), ("10_2", "10"), ("10^{-20}", "2*10^{-20}"), ("5²", "52"), ("2½", "21/2"),
+    ("March 5", "March 6"), ("May 3", "3"), ("1010_2", "1010_3"), ("", "0"),
     ("9\\text{ a.m.}", "9\\text{ p.m.}"), ("-5", "5"),
     ("$3$ and $4$", "$3$"), ("1e400", "1e401"), ("y = 2x", "2x"),
 ]  # fmt: skip
@@ -145,7 +154,11 @@ def test_the_reason_names_the_rule():
 
 
 def test_a_verdict_has_an_outcome_an_answer_and_a_reason():
-    assert judge("So 2.\nThe answer is 2.", "2") == ("right", "2", "same number 2 [found by: answer is]")
+    assert judge("So 2.\nThe answer is 2.", "2") == (
+        "right",
+        "2",
+        "same number 2 [found by: answer is; judge: default]",
+    )
     assert judge("#### 3", "2")[:2] == ("wrong", "3")
     assert judge("no idea what to do here", "2")[:2] == ("no_answer", None)
 
@@ -167,3 +180,63 @@ def test_real_solutions_are_judged_right():
     answers = [find(json.loads(line)["solution"]) for line in (SHARED / "math" / "test.jsonl").open()]
     assert len(answers) == 5000
     assert all(found and equivalent(found.answer, found.answer) for found in answers)
+
+
+DRESSES = [
+    lambda text: f"\\boxed{{{text}}}",
+    lambda text: f" {text} ",
+    lambda text: text.replace("(", "\\left(").replace(")", "\\right)"),
+    lambda text: text.replace("\\frac", "\\dfrac"),
+    lambda text: text.replace(",", ", ").replace(";", "; "),
+    lambda text: text.replace("+", " + ").replace("=", " = "),
+    lambda text: f"\\displaystyle {text}",
+]
+OUTER = [
+    str,
+    lambda text: f"${text}$",
+    lambda text: f"\\({text}\\)",
+    lambda text: f"$${text}$$.",
+    lambda text: f"{text}.",
+]
+WHOLE, ENTRY, COUNT = st.integers(-(10**6), 10**6), st.integers(-99, 99), st.integers(2, 99)
+# the text of an answer beside what it is worth, worked out by this test alone
+ANSWERS = st.one_of(
+    WHOLE.map(lambda n: (str(n), n)),
+    st.tuples(WHOLE, COUNT).map(lambda q: (f"\\frac{{{q[0]}}}{{{q[1]}}}", Fraction(*q))),
+    st.tuples(ENTRY, ENTRY).map(lambda p: (f"({p[0]},{p[1]})", ("point", p))),
+    st.tuples(COUNT, COUNT).map(lambda r: (f"{r[0]}\\sqrt{{{r[1]}}}", ("root", r[0] ** 2 * r[1]))),
+    st.tuples(COUNT, COUNT).map(lambda f: (f"{f[0]}x+{f[1]}", ("linear", f))),
+    st.tuples(COUNT, COUNT).map(lambda f: (f"y={f[0]}x+{f[1]}", ("line", f))),
+    ENTRY.map(lambda n: (f"[{n},\\infty)", ("ray", n))),
+    COUNT.map(lambda n: (f"{n}\\pi", ("pi", n))),
+)
+
+
+@given(ANSWERS, st.lists(st.sampled_from(DRESSES), max_size=4), st.sampled_from(OUTER))
+def test_dress_does_not_count(answer, dresses, outer):
+    dressed = answer[0]
+    for dress in dresses:
+        dressed = dress(dressed)
+    assert equivalent(outer(dressed), answer[0])
+
+
+@given(ANSWERS, ANSWERS)
+def test_two_answers_are_the_same_when_they_are_worth_the_same(one, other):
+    root = {
+        repr(value): math.isqrt(value[1])
+        for _, value in (one, other)
+        if isinstance(value, tuple) and value[0] == "root"
+    }
+    # 2√9 is the number 6
+    worth = [root[repr(v)] if repr(v) in root and root[repr(v)] ** 2 == v[1] else v for _, v in (one, other)]
+    assert equivalent(one[0], other[0]) == (worth[0] == worth[1])
+
+
+@given(st.data())
+def test_another_digit_is_another_answer(data):
+    text, worth = data.draw(ANSWERS)
+    if isinstance(worth, tuple) and worth[0] != "root":  # fractions and roots may reduce to what they were
+        places = [at for at, letter in enumerate(text) if letter.isdigit()]
+        at = data.draw(st.sampled_from(places))
+        digit = data.draw(st.integers(1, 9).filter(lambda d: d != int(text[at])))
+        assert not equivalent(f"{text[:at]}{digit}{text[at + 1 :]}", text)

@@ -53,7 +53,7 @@ def test_the_examples_are_read_and_nothing_is_run(lm_eval):
     task = open_task("gsm8k", prompts="lm-eval")
     assert prompt(task) == "Q: Is 2 and 2 four?\nA: It is 2 + 2 = 4. The answer is 4.\n\nQ: How?\nA:"
     assert (task.prompts, task.shots, task.examples[0].answer) == ("lm-eval 9.8.7", 1, "4")
-    task = open_task("math", prompts="lm-eval")
+    task = open_task("math", prompts="lm_eval")
     solution = "So $x=\\boxed{3}$.\nFinal Answer: The final answer is $3$."
     assert prompt(task) == f"Problem:\nFind $x$.\n\nSolution: {solution}\n\nProblem:\nHow?\n\nSolution:"
     assert task.examples[0].answer == "$3$"

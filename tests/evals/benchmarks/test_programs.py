@@ -1,7 +1,6 @@
 import pytest
 
 from llemma.evals.benchmarks.programs import (
-    REFUSED,
     answer_program,
     published_answer_program,
     published_solution_call,
@@ -46,7 +45,10 @@ def test_imports_go_before_the_program_that_ends_at_the_first_fence(text, progra
 
 def test_the_published_reading_wants_imports_and_the_fences():
     assert published_answer_program(f"\nanswer = sqrt(9){IMPORTS}") == "from math import sqrt\n\nanswer = sqrt(9)\n\n"
-    assert published_answer_program("answer = 3\n```\n") == REFUSED
-    assert published_answer_program("answer = 3") == REFUSED
-    with pytest.raises(SyntaxError):
-        compile(REFUSED, "refused", "exec")
+    assert published_answer_program("answer = 3\n```\n") == ""
+    assert published_answer_program("answer = 3") == ""
+    assert published_answer_program("") == ""
+
+
+def test_an_empty_completion_holds_no_program():
+    assert answer_program("\n\n").strip() == ""

@@ -7,7 +7,7 @@ from llemma.core.errors import DataError
 from llemma.core.types import Completion
 from llemma.evals.answers import judge_completion
 from llemma.evals.benchmarks import TABLE
-from llemma.evals.benchmarks.rows import STEM, gold_answer, last_box
+from llemma.evals.benchmarks.rows import STEM, Item, gold_answer, last_box
 from llemma.evals.task import open_task
 
 SHARED = Path(__file__).parents[4] / "shared" / "benchmarks"
@@ -129,7 +129,14 @@ def test_the_last_box_has_its_braces_matched(text, inside):
 
 
 def test_a_gold_answer_is_behind_its_marker_in_its_box_or_alone():
-    assert [gold_answer(given) for given in ("x #### 5", "is \\boxed{6}", " 7 ")] == ["5", "6", "7"]
+    assert [gold_answer(Item("Q", given)) for given in ("x #### 5", "is \\boxed{6}", " 7 ")] == ["5", "6", "7"]
+
+
+def test_all_joined_boxes_are_the_answer_where_several_are_asked_for():
+    forms, values = "We get $\\boxed{x+11}$ or $\\boxed{11+x}$.", "$x$ must be $\\boxed{3}$ or $\\boxed{5}$."
+    assert gold_answer(Item("Simplify.", forms)) == "11+x"
+    assert gold_answer(Item("Enter all the solutions, separated by commas.", values)) == "3, 5"
+    assert gold_answer(Item("Separate them, separated by commas.", "So $3, 5$, or \\boxed{3, 5}")) == "3, 5"
 
 
 @real

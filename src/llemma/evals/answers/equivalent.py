@@ -148,7 +148,7 @@ def judge_answer(text: str, gold: str, by: Judge | None = None) -> Judgement:
     if by.guess and (found is None or found.rule == "last sentence") and text.strip():
         equal, why = by.compare(text.strip(), gold)
         if equal:
-            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text]")
+            return Judgement("right", text.strip()[:MAX_ANSWER], f"{why} [found by: the whole text; judge: {by.name}]")
     return _judge_found(found, gold, by)
 
 
@@ -170,7 +170,7 @@ def _judge_found(found: Found | None, gold: str, by: Judge) -> Judgement:
     if found is None:
         return Judgement("no_answer", None, "no answer found in the text")
     equal, why = by.compare(found.answer, gold)
-    return Judgement("right" if equal else "wrong", found.answer, f"{why} [found by: {found.rule}]")
+    return Judgement("right" if equal else "wrong", found.answer, f"{why} [found by: {found.rule}; judge: {by.name}]")
 
 
 def _form(answer: str) -> str:

@@ -36,7 +36,22 @@ _FONT = re.compile(r"\\(?:text|textbf|textrm|textit|mathbf|mathrm|mbox|operatorn
 _FORMULA_AND_UNIT = re.compile(r"\$([^$]+)(?<!\\)\$( ?[A-Za-z%][^$]*)")  # `$5$ apples`
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' -]+")
 _CLOCK = re.compile(r"([0-9]{1,2}:[0-9]{2}) ?([AaPp])\.? ?[Mm]\.?")
+_BASED = re.compile(r"\(? ?([0-9A-F]+) ?\)? ?_ ?\{? ?([1-9][0-9]?) ?\}?")
+# fmt: off
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)
+# fmt: on
+_MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in _MONTHS).replace("(?:)", "")
+_DATE = re.compile(
+    rf"(?:(?P<m1>{_MONTH})\.? (?P<d1>[0-9]{{1,2}})(?:st|nd|rd|th)?|"
+    rf"(?P<d2>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<m2>{_MONTH})\.?)(?:,? (?P<y>[0-9]{{4}}))?"
+    r"|(?P<y3>[0-9]{4})-(?P<m3>[0-9]{2})-(?P<d3>[0-9]{2})",
+    re.IGNORECASE,
+)
 _CHOICE = re.compile(r"\( ?([A-Za-z]) ?\)")
+_FONT_CHOICE = re.compile(r"\( ?\\(?:text|textbf|mathrm|mathbf) ?\{ ?([A-Za-z]) ?\} ?\)")
 _SYNONYMS = ((r"\\leq(?![A-Za-z])", r"\\le"), (r"\\geq(?![A-Za-z])", r"\\ge"), (r"\\(?:ne|neq)(?![A-Za-z])", r"\\ne"))
 
 
@@ -93,6 +108,8 @@ def unwrap(text: str) -> str:
         text = text if inside is None else inside
         if text == before:
             break
+    if choice := _FONT_CHOICE.fullmatch(text):
+        return f"({choice.group(1)})"
     formula = _FORMULA_AND_UNIT.fullmatch(text)
     return formula.group(1) + formula.group(2) if formula else text
 
@@ -118,17 +135,32 @@ def inside_braces(text: str) -> str | None:
     return None
 
 
+def _date(match: re.Match[str]) -> str:
+    """`2019-03-05`, `--03-05` without a year; the order of day and month is that of its writing, never guessed."""
+    found = match.groupdict()
+    if found["y3"]:
+        return f"{found['y3']}-{found['m3']}-{found['d3']}"
+    month = (found["m1"] or found["m2"])[:3].lower()
+    number = 1 + next(i for i, name in enumerate(_MONTHS) if name.startswith(month))
+    return f"{found['y'] or '-'}-{number:02d}-{int(found['d1'] or found['d2']):02d}"
+
+
 def _text_form(text: str) -> str:
     text = unwrap(_FONT.sub(r" \1 ", text))
+    if date := _DATE.fullmatch(" ".join(text.split())):
+        return _date(date)
     if _WORDS.fullmatch(text):
         return " ".join(text.casefold().split())
     if clock := _CLOCK.fullmatch(text):
         return f"{clock.group(1)} {clock.group(2).lower()}m"
+    if based := _BASED.fullmatch(text):
+        return f"{based.group(1)}_{based.group(2)}"
     for pattern, standard in _SYNONYMS:
         text = re.sub(pattern, standard, text)
     text = re.sub(r"\\frac ?([0-9]) ?([0-9])", r"\\frac{\1}{\2}", text)
     text = re.sub(r"\\sqrt ?([0-9A-Za-z])(?![0-9A-Za-z])", r"\\sqrt{\1}", text)
     text = re.sub(r"([\^_]) ?\{ ?([0-9A-Za-z]) ?\}", r"\1\2", text)
     text = _CHOICE.sub(r"\1", text) if _CHOICE.fullmatch(text) else text
+    text = re.sub(r"(?<=[0-9]) (?=[A-Za-z])|(?<=\\[A-Za-z]{2}) (?=[0-9])|(?<=\\[A-Za-z]{3}) (?=[0-9])", "", text)
     # a blank between two letters or digits keeps them apart: `1 2` is not 12
     return re.sub(r"(?<![0-9A-Za-z]) +| +(?![0-9A-Za-z])", "", re.sub(r" {2,}", " ", text)).strip()

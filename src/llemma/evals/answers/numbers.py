@@ -40,9 +40,11 @@ ROW = "\x1e"
 _THOUSANDS = re.compile(r"(?<=[0-9])(?: ?\{ ?, ?\} ?|,?\\! ?|\\[,;:]|[\u2009\u202f])(?=[0-9]{3}(?![0-9]))")
 _SQUARE_METRE = re.compile(r"(?<=[0-9 ])([cdkm]?m)([²³])")
 _SPACED = re.compile(r"([+-]? ?[1-9][0-9]{0,2})((?: [0-9]{3})+)((?:\.[0-9]+)?)")
+_VULGAR = "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 5/6 1/8 3/8 5/8 7/8"
 _CHARACTERS = str.maketrans(
     {"−": "-", "–": "-", "﹣": "-", "\uff0d": "-", "×": "\\times ", "⁄": "/", "∕": "/", "°": "\\degree "}
     | {"¹": "^1", "²": "^2", "³": "^3"}
+    | {sign: f" {value}" for sign, value in zip("½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", _VULGAR.split(), strict=True)}
     | dict.fromkeys("~\u00a0\u2007\u2009\u202f\u3000\t\r\n", " ")
 )
 _ASSIGNED = re.compile(r"\\?[A-Za-z]{1,6}(?:_\{?[A-Za-z0-9]\}?)? ?= ?")
@@ -103,7 +105,8 @@ _NO_UNIT = frozenset({
     "with", "base", "million", "billion", "trillion", "thousand", "hundred", "dozen", "half", "halves", "third",
     "thirds", "quarter", "quarters", "fourths", "fifths", "sixths", "eighths", "tenths", "hundredths", "pi", "sqrt",
     "infinity", "squared", "cubed", "factorial", "choose", "is", "are", "not", "one", "two", "three", "four",
-    "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "january", "february", "march", "april", "may",
+    "june", "july", "august", "september", "october", "november", "december",
 })
 # fmt: on
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llemma.core import registry
 from llemma.core.errors import MissingError, UsageError, suggest
 from llemma.evals.answers.equivalent import DEFAULT, Judge
+from llemma.evals.answers.workers import Undecided
 
 _KINDS = {
     "default": ("math", "math500", "college_math"),
@@ -46,6 +47,18 @@ def judge_of(task: str | None, protocol: str = "default") -> Judge:
             mend=f"leave --protocol out, or take one of {', '.join(sorted(_LLEMMA))}",
         )
     return _named(_LLEMMA[name])
+
+
+def ready(judge: Judge) -> Judge:
+    """`judge`, prepared: a `MissingError` says why it cannot work here."""
+    if judge.prepare is not None:
+        try:
+            judge.prepare()
+        except Undecided as undecided:
+            raise MissingError(
+                f"the judge '{judge.name}' cannot start: {undecided.why}", mend="pip install sympy, then try again"
+            ) from undecided
+    return judge
 
 
 def _named(name: str) -> Judge:

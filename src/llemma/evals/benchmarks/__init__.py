@@ -115,10 +115,10 @@ class Benchmark:
             program=Program(self.form.programs[protocol]) if self.form.programs else None,
         )
 
-    def _judged(self, protocol: Protocol) -> tuple[str, Callable[[str], str]]:
+    def _judged(self, protocol: Protocol) -> tuple[str, Callable[[rows.Item], str]]:
         """The judge's name, and how gold answers are read; the published reading has faults of its own."""
         judge = judge_of(self.name, protocol)
-        return judge.name, rows.gold_answer if protocol == "default" else judge.gold
+        return judge.name, rows.gold_answer if protocol == "default" else lambda item: judge.gold(item.gold)
 
     def _prompts(self, prompts: str) -> tuple[tuple[Example, ...], Layout, str]:
         """Worked examples, the shape they come in, and whose they are."""

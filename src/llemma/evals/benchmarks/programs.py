@@ -10,8 +10,6 @@ import re
 
 _FENCE = re.compile(r"^[ \t]{0,8}```[^\n`]{0,20}$", re.MULTILINE)
 _IMPORTS = "The imports required for this program are"
-REFUSED = "no program in this completion"
-"""What stands for a program where the published code finds none; it is no Python, so it is wrong."""
 
 
 def solution_call(text: str) -> str:
@@ -34,10 +32,10 @@ def answer_program(text: str) -> str:
 
 
 def published_answer_program(text: str) -> str:
-    """MATH+Python as published: imports and program, both of them wanted."""
+    """MATH+Python as published: imports and program; where one of them is missing there is no program."""
     body, fence, _ = text.partition("```")
     header = _header(text)
-    return f"{header}\n{body}\n" if fence and header is not None else REFUSED
+    return f"{header}\n{body}\n" if fence and header is not None else ""
 
 
 def _unfenced(text: str) -> str:

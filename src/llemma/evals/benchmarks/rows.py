@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from llemma.core.errors import DataError
 from llemma.core.types import Problem
 from llemma.evals import data
+from llemma.evals.answers import find
 from llemma.evals.data import Located, Row
 
 CHOICE_LINE = "What of the following is the right choice? Explain your answer."
@@ -42,6 +43,7 @@ STEM = (
 """The eighteen subjects of MMLU that the paper counts as STEM."""
 
 _LETTERS = "ABCDEFGHIJ"
+_SEVERAL = re.compile(r"separated by comma")
 _UNIT = re.compile(r"([0-9][^()]{0,40}?) *\(([^()]{0,80})\)")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
@@ -63,7 +65,7 @@ Reader = Callable[[Row], Item | None]
 """Reads one row; None leaves it out. A `KeyError` names what it lacks."""
 
 
-def read(task: str, located: Located, reader: Reader, gold: Callable[[str], str]) -> Iterator[Problem]:
+def read(task: str, located: Located, reader: Reader, gold: Callable[[Item], str]) -> Iterator[Problem]:
     """The problems of a located benchmark; `gold` finds the final answer in what a row gives as its answer.
 
     A row that cannot be read, and two rows of one id, are a `DataError` that names file and row.
@@ -79,7 +81,7 @@ def read(task: str, located: Located, reader: Reader, gold: Callable[[str], str]
         if name in seen:
             raise DataError(f"two problems have the id '{name}'", where=where, mend="give each row an id of its own")
         seen.add(name)
-        yield Problem(id=f"{task}/{name}", task=task, text=item.text, answer=gold(item.gold), meta=item.meta)
+        yield Problem(id=f"{task}/{name}", task=task, text=item.text, answer=gold(item), meta=item.meta)
     if not seen:
         raise DataError("no problems in the file", where=str(located.files[0]), mend="get the data set again")
 
@@ -99,16 +101,16 @@ def _item(reader: Reader, row: Row, where: str) -> Item | None:
 
 
 def _pick(row: Row, *names: str) -> str:
-    """The first of the fields that holds text; a `KeyError` that names them when none does."""
+    """The first of the fields that holds text, as it stands; a `KeyError` when none does."""
     for name in names:
         value = row.get(name)
         if isinstance(value, str) and value.strip():
-            return value.strip()
+            return value
     raise KeyError(f"no '{names[0]}'")
 
 
 def _optional(row: Row, *names: str) -> str:
-    return next((row[name].strip() for name in names if isinstance(row.get(name), str)), "")
+    return next((row[name] for name in names if isinstance(row.get(name), str)), "")
 
 
 def _facts(**facts: Any) -> dict[str, Any]:
@@ -118,12 +120,12 @@ def _facts(**facts: Any) -> dict[str, Any]:
 def _question(row: Row) -> str:
     """The question, after the story it is about where the row keeps that apart."""
     question = _pick(row, "question", "Question", "problem", "Problem", "input")
-    story = _optional(row, "body", "Body")
-    return f"{story}{'' if story.endswith(('.', '?', '!')) else '.'} {question}" if story else question
+    story = _optional(row, "body", "Body").strip()
+    return f"{story}{'' if story.endswith(('.', '?', '!')) else '.'} {question.strip()}" if story else question
 
 
 def _answer(row: Row) -> str:
-    return _pick(row, "answer", "Answer", "target", "final_ans", "expected_answer", "solution")
+    return _pick(row, "answer", "Answer", "target", "final_ans", "expected_answer", "solution").strip()
 
 
 def word_problem(row: Row) -> Item:
@@ -137,7 +139,7 @@ def word_problem(row: Row) -> Item:
 def competition(row: Row) -> Item:
     """AIME and AMC: an integer, under the row's own id."""
     name, solution = _optional(row, "id"), _optional(row, "solution")
-    return Item(_question(row), _answer(row), name, meta=_facts(solution=solution, url=_optional(row, "url")))
+    return Item(_question(row).strip(), _answer(row), name, meta=_facts(solution=solution, url=_optional(row, "url")))
 
 
 def mathematics(row: Row) -> Item:
@@ -172,7 +174,11 @@ def stem(row: Row) -> Item | None:
     if subject not in STEM:
         return None
     given = row.get("choices")
-    choices = [str(each).strip() for each in given] if isinstance(given, list) else [_pick(row, x) for x in "ABCD"]
+    choices = (
+        [str(each).strip() for each in given]
+        if isinstance(given, list)
+        else [_pick(row, letter).strip() for letter in "ABCD"]
+    )
     answer = _letter(_answer(row))
     if answer[1] not in _LETTERS[: len(choices)]:
         raise ValueError(f"answer {answer} of {len(choices)} choices")
@@ -195,10 +201,18 @@ def _slug(subject: str) -> str:
     return "_".join(re.findall(r"[a-z]+", subject.lower().replace("&", "and")))
 
 
-def gold_answer(given: str) -> str:
-    """The final answer in a gold answer: behind `####`, in the last box of a solution, or all of it."""
-    _, marker, behind = given.rpartition("####")
-    return behind.strip() if marker else last_box(given) or given.strip()
+def gold_answer(item: Item) -> str:
+    """The final answer in a gold answer: behind `####`, in the last box of a solution, or all of it.
+
+    Where the problem asks for several answers, the boxes that the solution joins are the answer: five solutions of MATH
+    box each of them, and five others box one answer in two forms, of which the last counts.
+    """
+    _, marker, behind = item.gold.rpartition("####")
+    if marker:
+        return behind.strip()
+    box = last_box(item.gold)
+    found = find(item.gold) if box and _SEVERAL.search(item.text) else None
+    return found.answer if found and found.rule == "\\boxed" else box or item.gold.strip()
 
 
 def last_box(text: str) -> str:

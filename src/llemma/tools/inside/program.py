@@ -5,8 +5,10 @@ Everything here happens inside the child and under its limits: a program may bre
 
 from __future__ import annotations
 
+import _sitebuiltins
 import ast
 import atexit
+import builtins
 import errno
 import io
 import json
@@ -38,11 +40,14 @@ class Stage:
 
         self.streams = stream(0, "r"), stream(1, "w"), stream(2, "w")
         self.module = ModuleType("__main__")
+        # what `site` adds for interactive use, and programs use all the same
+        self.leave = {name: _sitebuiltins.Quitter(name, "") for name in ("exit", "quit")}
 
     def set(self) -> None:
         """Make this the state of the interpreter."""
         sys.stdin, sys.stdout, sys.stderr = self.streams
         sys.__dict__.update(__stdin__=sys.stdin, __stdout__=sys.stdout, __stderr__=sys.stderr)
+        builtins.__dict__.update(self.leave)
         sys.set_int_max_str_digits(0)  # the wall clock bounds conversions, and some answers have more digits
         sys.argv, sys.modules["__main__"] = [NAME], self.module
 

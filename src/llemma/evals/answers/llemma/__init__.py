@@ -12,7 +12,6 @@ from functools import cache
 
 from llemma.evals.answers.workers import Pool
 
-
 STARTING = 60.0
 """Wall seconds that a worker may take to start, on a machine that is busy."""
 

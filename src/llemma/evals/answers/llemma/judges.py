@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from llemma.evals.answers.equivalent import Judge, Judgement
-from llemma.evals.answers.llemma import ocw, strings, tex
+from llemma.evals.answers.llemma import ocw, prepare, strings, tex
 from llemma.evals.answers.llemma.vote import published_vote
 
 
@@ -33,9 +33,21 @@ CHOICE = _with_vote(
 """MMLU-STEM and SAT."""
 
 MATH = _with_vote(
-    Judge("llemma-math", 1, find=tex.find_math, canonical=tex.normalise, compare=tex.compare_math, gold=tex.gold_math)
+    Judge(
+        "llemma-math",
+        1,
+        find=tex.find_math,
+        canonical=tex.normalise,
+        compare=tex.compare_math,
+        gold=tex.gold_math,
+        prepare=prepare,
+    )
 )
 """MATH. Its comparison may raise `workers.Undecided`."""
 
-OCW = _with_vote(Judge("llemma-ocw", 1, find=ocw.find_ocw, canonical=tex.normalise, compare=ocw.compare_ocw, gold=str))
+OCW = _with_vote(
+    Judge(
+        "llemma-ocw", 1, find=ocw.find_ocw, canonical=tex.normalise, compare=ocw.compare_ocw, gold=str, prepare=prepare
+    )
+)
 """OCWCourses. Its comparison may raise `workers.Undecided`."""

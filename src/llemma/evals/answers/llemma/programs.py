@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from llemma.evals.answers.equivalent import Comparison, Judge, Judgement
 from llemma.evals.answers.find import Found
-from llemma.evals.answers.llemma import sympy_pool, tex
+from llemma.evals.answers.llemma import prepare, sympy_pool, tex
 from llemma.evals.answers.llemma.strings import gold_gsm8k
 from llemma.evals.answers.llemma.vote import SECONDS, cluster
 from llemma.evals.answers.workers import Undecided
@@ -91,5 +91,6 @@ MATH_PYTHON = Judge(
     gold=tex.gold_math,
     vote=_vote_cast,
     exact_values=True,
+    prepare=prepare,
 )
 """MATH+Python. Its comparison may raise `workers.Undecided`."""
