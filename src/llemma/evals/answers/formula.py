@@ -76,7 +76,7 @@ def read(text: str) -> Value:
     """The value of the formula that all of `text` (made `plain` and `standard`) is; `Unread` where it is none."""
     if _wordy(text):
         raise Unread
-    tokens = _tokens(text)
+    tokens = _tokens(text.strip().removesuffix("\\$"))
     # an i, but not as an index, makes the formula one of complex numbers
     complex_too = any(token == "i" and (not at or tokens[at - 1] not in ("_", "{")) for at, token in enumerate(tokens))
     try:

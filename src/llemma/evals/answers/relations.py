@@ -111,8 +111,10 @@ def _equation(left: str, right: str, read: Reader) -> Found:
         return read(right)._replace(name=left.replace(" ", ""))
     if _FUNCTION.fullmatch(left):
         return Found(f"{left.replace(' ', '')}={shown(read(right))}")
-    difference = values.add(formula.read(left), formula.read(right), -1)
-    difference = _with_names(difference)
+    one, other = formula.read(left), formula.read(right)
+    if not one.names and not other.names:
+        return read(right)  # 2 + 3 = 5 says 5
+    difference = _with_names(values.add(one, other, -1))
     solved = values.linear_root(difference)
     if solved is not None:
         return Found(key(solved[0]), number=solved[0].exact is not None, name=next(iter(difference.names)))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llemma.evals.answers import formula, relations, values
+from llemma.evals.answers import formula, matrices, relations, values
 from llemma.evals.answers.forms import INFINITY, Found, all_of, shown, union, without_unit
-from llemma.evals.answers.numbers import ROW, read_number
+from llemma.evals.answers.numbers import read_number
 from llemma.evals.answers.values import Unread, Value
 
 MAX_PARTS, MAX_NESTING = 200, 6
@@ -41,10 +41,6 @@ _SEPARATOR = re.compile(r" ?([,;]) ?(?:(and|or)\b ?)?| (and|or)(?![A-Za-z]) ?")
 _BETWEEN = re.compile(r"[ ,;]*(?:and|or)?[ ,;]*")  # two formulas
 _RATIO = re.compile(r"[0-9.]+(?: ?: ?[0-9.]+)+")
 _OPEN, _CLOSE = "([{", ")]}"
-_MATRIX = re.compile(
-    r"\\begin ?\{([pbvBV]?matrix|smallmatrix|array)\} ?(?:\{[lcr| ]{1,20}\})?(.*)\\end ?\{\1\}", re.DOTALL
-)
-_BRACKETED = re.compile(r"([(\[]) ?(\\begin ?\{array\}.*\\end ?\{array\}) ?[)\]]", re.DOTALL)
 _MEMBER = re.compile(r"(\\?[A-Za-z](?:_\{?[A-Za-z0-9]\}?)?) ?\\in(?![A-Za-z]) ?")
 _CONDITION = re.compile(r" ?[A-Za-z](?: ?\\in ?\\(?:mathbb ?\{ ?R ?\}|R))? ?(?:\||\\mid(?![A-Za-z])|:) ?(?=[^|:]*$)")
 _FIXED = {"\\emptyset": "{}", "\\varnothing": "{}", "\\mathbb{R}": "(-oo,oo)", "\\R": "(-oo,oo)"}
@@ -150,16 +146,7 @@ def part(text: str, depth: int) -> str:
 
 
 def _matrix(text: str, depth: int) -> Found | None:
-    bracketed = _BRACKETED.fullmatch(text)
-    match = _MATRIX.fullmatch(bracketed.group(2) if bracketed else text)
-    if match is None or "\\begin" in match.group(2):
-        return None
-    kind = "det" if match.group(1) in ("vmatrix", "Vmatrix") else "matrix"
-    rows = [row for row in match.group(2).split(ROW) if row.strip()]
-    if len(rows) > MAX_PARTS:
-        raise Unread
-    cells = [",".join(part(cell.strip(), depth) for cell in row.split("&")) for row in rows]
-    return Found(f"{kind}[{';'.join(cells)}]")
+    return matrices.matrix(text) if "\\begin" in text else None
 
 
 def _union(text: str, depth: int) -> Found | None:
