@@ -56,12 +56,23 @@ def numbers(run: Path) -> dict[str, Any]:
         if path.name == "results.json":
             table = json.loads(path.read_text())
             found[name] = (table["results"], table["llemma"]["scores"])
-    return {name: value for name, value in found.items() if not name.endswith("completions.jsonl.zst")}
+    return {name: value for name, value in found.items() if not name.endswith(TIMED)}
+
+
+TIMED = ("completions.jsonl.zst", "executions.jsonl.zst", "verdicts.jsonl.zst")
+"""Files whose rows say how long something took."""
 
 
 def samples(run: Path) -> list[dict[str, Any]]:
-    rows = [row for path in sorted(run.rglob("completions.jsonl.zst")) for row in jsonl.read(path, dict[str, Any])]
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    """Completions, ends of programs and verdicts, without what was measured of them."""
+    files = (path for path in sorted(run.rglob("*.zst")) if path.name.endswith(TIMED))
+    return [untimed(row) for path in files for row in jsonl.read(path, dict[str, Any])]
+
+
+def untimed(row: Any) -> Any:
+    if not isinstance(row, dict):
+        return row
+    return {key: untimed(value) for key, value in row.items() if key not in ("seconds", "memory_mb")}
 
 
 def kill_at_a_new_stage(process: subprocess.Popen[str], before: set[str], delay: float) -> str | None:

@@ -58,6 +58,16 @@ def test_a_statement_gives_its_value(statement, answer):
     assert said(statement) == answer
 
 
+def test_a_gold_answer_may_be_a_sentence():
+    gold = "The steady state current is 2 amps."
+    assert judge_answer("The answer is 2.", gold).outcome == "right"
+    assert judge_answer(gold, gold).outcome == "right"
+    assert judge_answer("The answer is 3.", gold).outcome == "wrong"
+    two = "The maximum is 4, the minimum is 1."
+    assert judge_answer("The answer is 1.", two).outcome == "wrong"
+    assert judge_answer(two, two).outcome == "right"
+
+
 def test_boxes_that_are_joined_are_one_answer():
     assert judge_answer("Thus $\\boxed{1}$ and $\\boxed{-2}$.", "-2, 1").outcome == "right"
     assert judge_answer("$\\boxed{1}$, so that in the end $\\boxed{-2}$.", "-2").outcome == "right"

@@ -35,6 +35,13 @@ def said(statement: str) -> str:
     return _behind_verb(statement, words=2) or (_only_value(statement) if words > 3 else None) or statement
 
 
+def single(sentence: str) -> str | None:
+    """What a sentence with one value says it is (`The current is 2 amps.`); None with several values or no verb."""
+    if len(sentence) > _MAX_SENTENCE or len(_words(sentence)) <= 1 or _only_value(sentence) is None:
+        return None
+    return _behind_verb(sentence.strip(), words=2)
+
+
 def labelled(text: str) -> bool:
     """Whether a short text is words before a formula (`Answer: $9$`), of which the formula is the answer."""
     formula = _FORMULA.search(text)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from llemma.core.types import Completion, Outcome
+from llemma.evals.answers.conclusion import single
 from llemma.evals.answers.find import MAX_ANSWER, Found, find
 from llemma.evals.answers.normalise import Canonical, canonical, near
 
@@ -183,7 +184,8 @@ def final(gold: str) -> str:
     if marker:
         return behind.strip()
     found = find(gold)
-    return found.answer if found and found.rule in ("\\boxed", "answer is") else gold.strip()
+    stated = found.answer if found and found.rule in ("\\boxed", "answer is") else None
+    return stated or single(gold) or gold.strip()
 
 
 DEFAULT = Judge("default", 3, find=find, canonical=_form, compare=compare, gold=final, guess=True)

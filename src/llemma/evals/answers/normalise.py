@@ -99,7 +99,7 @@ def unwrap(text: str) -> str:
     """`text` without what merely surrounds it: blanks, `$`, `\\(`, `\\boxed{}`, emphasis, quotes, a final full stop."""
     text = text.replace('\\"', '"')
     for _ in range(8):  # one layer a turn; deeper wrapping is no answer
-        before, text = text, text.strip()
+        before, text = text, text.strip().removeprefix("\\displaystyle ").lstrip()
         text = text[:-1].rstrip() if text.endswith((".", ",", ";")) else text
         for left, right in _WRAPPING:
             text = _between(text, left, right)
