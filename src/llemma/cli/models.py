@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from llemma.cli.options import common
+from llemma.cli.options import MODE, common
 from llemma.core.console import Console
 
 FOLDER = click.Path(path_type=Path)
@@ -79,6 +79,7 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     metavar="FILE|lm-eval",
     help="Worked examples {problem, solution, answer}, or those of an installed lm_eval.",
 )
+@MODE
 @click.option("--plan", is_flag=True, help="Say what would be asked; ask and write nothing.")
 @click.option("--out", type=FOLDER, help="Folder; default runs/eval-MODEL.")
 @common
@@ -88,6 +89,7 @@ def evaluate(
     data: Path | None,
     protocol: Any,
     prompts: str | None,
+    mode: Any,
     plan: bool,
     out: Path | None,
     console: Console,
@@ -101,11 +103,16 @@ def evaluate(
     from llemma.evals.results import text
     from llemma.evals.task import open_task
     from llemma.evals.texts import is_folder, read_texts
+    from llemma.tools.config import SandboxConfig
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
     if options["k"] == PUBLISHED:
         options |= {"k": None, "published_k": True}
-    config = EvalConfig(tasks=names, **{key: value for key, value in options.items() if value is not None})
+    config = EvalConfig(
+        tasks=names,
+        sandbox=SandboxConfig(mode=mode),
+        **{key: value for key, value in options.items() if value is not None},
+    )
     opened = [open_task(name, data=data, protocol=protocol, prompts=prompts) for name in names if not is_folder(name)]
     with console.progress("data"):
         runner.check(opened)

@@ -31,3 +31,13 @@ def common(command: F) -> F:
     ):
         run = decorate(run)
     return run  # type: ignore[return-value]
+
+
+MODE = click.option(
+    "--sandbox",
+    "--mode",
+    "mode",
+    default="full",
+    type=click.Choice(["full", "seccomp", "rlimits"]),
+    help="Isolation of programs. seccomp: no protection of files. rlimits: none of files, processes or network.",
+)

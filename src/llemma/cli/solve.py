@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llemma.cli.models import MODEL
-from llemma.cli.options import common
-from llemma.cli.tools import MODE
+from llemma.cli.options import MODE, common
 from llemma.core.console import Console
 
 if TYPE_CHECKING:

@@ -6,18 +6,10 @@ from pathlib import Path
 
 import click
 
-from llemma.cli.options import common
+from llemma.cli.options import MODE, common
 from llemma.core.console import Console
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-MODE = click.option(
-    "--mode",
-    default="full",
-    type=click.Choice(["full", "seccomp", "rlimits"]),
-    help="Isolation of programs. seccomp: no protection of files. rlimits: none of files, processes or network.",
-)
 
 
 @click.command(name="exec")
