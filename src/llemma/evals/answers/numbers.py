@@ -78,6 +78,16 @@ _MEASURES = {
         "millilitre": "ml milliliter millilitre",
         "litre": "l liter litre",
         "gallon": "gal gallon",
+        "quart": "qt quart",
+        "pint": "pt pint",
+        "cup": "cup",
+        "tablespoon": "tbsp tablespoon",
+        "teaspoon": "tsp teaspoon",
+        "ton": "ton tonne",
+        "acre": "acre",
+        "hectare": "ha hectare",
+        "decade": "decade",
+        "century": "century centuries",
         "second": "s sec second",
         "minute": "min minute",
         "hour": "h hr hour",
@@ -93,7 +103,9 @@ _MEASURES = {
         "radian": "radian rad",
         "percent": "percent",
         "dollar": "dollar usd buck",
-        "cent": "cent",
+        "cent": "cent penny pennies",
+        "dime": "dime",
+        "nickel": "nickel",
         "euro": "euro eur",
     }.items()
     for name in aliases.split()
@@ -204,10 +216,16 @@ def _measure(words: str, power: str | None, *, alone: bool) -> str | None:
     if parts and parts[0] in ("square", "sq", "cubic"):
         power, parts = ("3" if parts[0] == "cubic" else "2"), parts[1:]
     name = "/".join(_singular(part) for part in parts).replace("/per/", "/")
-    measure = _MEASURES.get(name)
+    measure = _MEASURES.get(name) or _rate(name)
     if measure is not None:
         return f"{measure}^{power}" if power else measure
     return "" if alone and not _NO_UNIT.intersection(re.split(r"[ /-]", words.lower())) else None
+
+
+def _rate(name: str) -> str | None:
+    """`foot/second` out of measures that are known, else None."""
+    parts = [_MEASURES.get(part) for part in name.split("/")]
+    return " per ".join(part for part in parts if part) if len(parts) > 1 and all(parts) else None
 
 
 def _singular(word: str) -> str:
