@@ -12,6 +12,7 @@ from llemma.core.types import Completion, Outcome
 from llemma.evals.answers.conclusion import single
 from llemma.evals.answers.find import MAX_ANSWER, Found, find
 from llemma.evals.answers.normalise import Canonical, canonical, near
+from llemma.evals.answers.numbers import units_differ
 
 ROUNDED_DIGITS = 6
 """Significant digits from which a decimal may stand for an exact value."""
@@ -75,7 +76,7 @@ def compare_forms(one: Canonical, other: Canonical, close: Callable[[Canonical, 
     same = one.form == other.form and one.number == other.number
     if not same and not close(one, other) and not close(other, one):
         return Comparison(False, _difference(one, other))
-    if one.unit and other.unit and one.unit != other.unit:
+    if units_differ(one.unit, other.unit):
         return Comparison(False, f"same number, different units: {one.unit} and {other.unit}")
     if one.name and other.name and one.name != other.name:
         return Comparison(False, f"same value of different names: {one.name} and {other.name}")

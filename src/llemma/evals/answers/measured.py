@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from llemma.evals.answers.equivalent import DEFAULT, Comparison, compare_forms, rounded
 from llemma.evals.answers.normalise import Canonical, canonical, near
+from llemma.evals.answers.numbers import units_differ
 
 LEAST_DIGITS = 2
 """Significant digits that a rounded number must have; one digit would accept 0.46 for 0.5."""
@@ -38,7 +39,7 @@ def compare_measured(answer: str, gold: str) -> Comparison:
     if other.number and not other.unit:
         one = _without_unit(one)
     same = compare_forms(one, other, rounded)
-    if same.equal or (one.unit and other.unit and one.unit != other.unit) or not rounds(other, one):
+    if same.equal or units_differ(one.unit, other.unit) or not rounds(other, one):
         return same
     return Comparison(True, f"{other.text[:60]} is {one.text[:60]}, rounded")
 

@@ -216,6 +216,8 @@ def _measure(words: str, power: str | None, *, alone: bool) -> str | None:
     if parts and parts[0] in ("square", "sq", "cubic"):
         power, parts = ("3" if parts[0] == "cubic" else "2"), parts[1:]
     name = "/".join(_singular(part) for part in parts).replace("/per/", "/")
+    if name == "unit":
+        return f"unit^{power}" if power else ""
     measure = _MEASURES.get(name) or _rate(name)
     if measure is not None:
         return f"{measure}^{power}" if power else measure
@@ -230,6 +232,15 @@ def _rate(name: str) -> str | None:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and word not in _MEASURES else word
+
+
+def units_differ(one: str, other: str) -> bool:
+    """Whether two measures contradict each other; square units are any squares."""
+    if not one or not other or one == other:
+        return False
+    if "unit^" in one or "unit^" in other:
+        return one.partition("^")[2] != other.partition("^")[2]
+    return True
 
 
 def is_unit_word(word: str) -> bool:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from llemma.evals.answers.equivalent import DEFAULT, Comparison, compare
 from llemma.evals.answers.find import Found
 from llemma.evals.answers.normalise import MAX_TEXT, canonical
+from llemma.evals.answers.numbers import units_differ
 
 RELATIVE = Fraction(1, 10**9)
 """Floating point numbers of a program are equal to an answer within this part of it: 17.999999999999996 is 18."""
@@ -263,7 +264,7 @@ def compare_values(answer: str, gold: str) -> Comparison:
     if same.equal or "." not in answer:
         return same
     one, other = canonical(answer), canonical(gold)
-    if not (one.number and other.number) or (one.unit and other.unit and one.unit != other.unit):
+    if not (one.number and other.number) or units_differ(one.unit, other.unit):
         return same
     mine, right = Fraction(one.form), Fraction(other.form)
     if abs(mine - right) <= RELATIVE * max(abs(right), RELATIVE):
