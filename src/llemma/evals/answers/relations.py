@@ -92,8 +92,8 @@ def _outside_braces(before: str) -> bool:
 def _chain(sides: list[str], read: Reader) -> Found:
     """`x = 5 + 6 = 11` says 11: the last, when it is a value; what leads to it may hold a slip, and is not judged."""
     last = read(sides[-1])
-    if not last.number and _value(sides[-1]).names:
-        raise Unread
+    if any(NAME.fullmatch(side) for side in sides[1:-1]) or (not last.number and _value(sides[-1]).names):
+        raise Unread  # x = y = 3 says it of two
     return last._replace(name=sides[0] if NAME.fullmatch(sides[0]) else "")
 
 
@@ -133,7 +133,7 @@ def _labelled(right: str, read: Reader) -> Found | None:
 def _named(right: str, read: Reader) -> Found | None:
     """What a name is said to be, when that is a value; `y = 2x` is an equation."""
     found = read(right)
-    if found.form[0] in "([{<lmU":
+    if found.form[0] in "([{<m":  # a point, an interval, a list, a vector, a matrix
         return found
     try:
         return None if _value(right).names else found
