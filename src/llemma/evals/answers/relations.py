@@ -92,8 +92,10 @@ def _outside_braces(before: str) -> bool:
 def _chain(sides: list[str], read: Reader) -> Found:
     """`x = 5 + 6 = 11` says 11: the last, when it is a value; what leads to it may hold a slip, and is not judged."""
     last = read(sides[-1])
-    if any(NAME.fullmatch(side) for side in sides[1:-1]) or (not last.number and _value(sides[-1]).names):
+    if sum(NAME.fullmatch(side) is not None for side in sides[:-1]) > 1:
         raise Unread  # x = y = 3 says it of two
+    if not last.number and _value(sides[-1]).names:
+        raise Unread
     return last._replace(name=sides[0] if NAME.fullmatch(sides[0]) else "")
 
 
