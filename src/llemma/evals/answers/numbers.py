@@ -57,6 +57,7 @@ _FONT_WORDS = re.compile(
     r" ?\\(?:text|mathrm|textrm|textbf|textit|textnormal|mbox) ?\{ ?([A-Za-z][A-Za-z /.-]{0,60}) ?\}"
     r"(?: ?\^ ?\{? ?([23]) ?\}?)?"
 )
+_SPEED = re.compile(r" ([kc]?m|g|l) ?/ ?([smh]|min)(\^2)?")  # letters that mean units only together
 _ASIDE = re.compile(r" ?\(([A-Za-z][A-Za-z ./-]{0,60})\)")
 _WORDS = re.compile(r"( ?)([A-Za-z]{2,}(?:[ /-][A-Za-z]+){0,6})(?: ?\^ ?\{? ?([23]) ?\}?)?")
 _MEASURES = {
@@ -205,6 +206,8 @@ def _unit(rest: str) -> str | None:
         return _measure(font.group(1), font.group(2), alone=True)
     if aside := _ASIDE.fullmatch(rest):
         return _measure(aside.group(1), None, alone=True)
+    if speed := _SPEED.fullmatch(rest):
+        return f"{_MEASURES[speed.group(1)]} per {_MEASURES[speed.group(2)]}{speed.group(3) or ''}"
     if words := _WORDS.fullmatch(rest):
         return _measure(words.group(2), words.group(3), alone=words.group(1) == " ")
     return None
