@@ -38,7 +38,7 @@ _RUNS_NOT = frozenset({"an", "am", "at", "by", "cm", "km", "mm", "pm", "pt", "up
 _PLAIN_NAMES = re.compile(
     r"(?<![\\A-Za-z])(sqrt|pi|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|ln|log|exp|theta|alpha|beta|binom)(?![A-Za-z])"
 )
-_ASIN = re.compile(r"(?<![\\A-Za-z])a(sin|cos|tan)(?=\()")
+_ASIN = re.compile(r"(?<![\\A-Za-z])(?:np\.|math\.)?a(?:rc)?(sin|cos|tan)(?=\()")
 _FONTS = re.compile(r"\\(?:mathbf|mathrm|mathit|operatorname|boldsymbol|vec|mathcal|mathsf) ?\{ ?([A-Za-z]{1,8}) ?\}")
 _SUBSCRIPT_TEXT = re.compile(r"_ ?\{ ?\\(?:text|mathrm|mathit|rm|textrm) ?\{ ?([A-Za-z0-9 ]{1,30}) ?\} ?\}")
 _THOUSANDS = re.compile(r"(?<![0-9,.])([0-9]{1,3}(?:,[0-9]{3})+)(?= ?(?:\\[A-Za-z]|[A-Za-z(]))")
