@@ -101,7 +101,8 @@ async def _dialect(client: Client, model: str, models: dict[str, int | None]) ->
 
 def _explained(address: Address, refusal: Refused, model: str, models: dict[str, int | None]) -> LlemmaError:
     """The error for a server that refuses to say hello."""
-    said, status = refusal.why.replace(model, "").lower(), refusal.status
+    said = re.sub(rf"(?<![\w/.-]){re.escape(model)}(?![\w/.-])", "", refusal.why).lower()  # "chat" may be in its name
+    status = refusal.status
     chat = address.options.api == "chat"
     if status in (401, 403):
         return MissingError(refusal.why, where=address.base, mend=f"export {KEYS[0]}=... and try again")
