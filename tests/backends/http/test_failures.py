@@ -138,8 +138,9 @@ def truncated(body: bytes) -> dict[str, Any]:
         {"body": b"\xff\xfe\x00"},
         {"body": b"{}", "headers": {"Content-Encoding": "gzip"}},
         {"body": gzip.compress(b'{"choices": [{"text": "x"}]}')[:20], "headers": {"Content-Encoding": "gzip"}},
+        {"body": b'{"choices": [{"text": "x"}]}', "headers": {"Content-Encoding": "br"}},
     ],
-    ids=["cut", "closed", "empty", "page", "list", "deep", "binary", "no gzip", "half gzip"],
+    ids=["cut", "closed", "empty", "page", "list", "deep", "binary", "no gzip", "half gzip", "brotli"],
 )
 def test_damaged_answers_are_asked_again_and_then_errors(server: Any, reply: dict[str, Any]) -> None:
     backend = server.open("retries=2")

@@ -14,6 +14,7 @@ import os
 import random
 import re
 import time
+import zlib
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
@@ -72,7 +73,11 @@ class Client:
         self.slots = asyncio.Semaphore(options.concurrency)
         self.answers, self.quiet_until = 0, 0.0
         self.http = httpx2.AsyncClient(
-            headers={"User-Agent": "llemma", **({"Authorization": f"Bearer {self.key}"} if self.key else {})},
+            headers={
+                "User-Agent": "llemma",
+                "Accept-Encoding": "gzip",
+                **({"Authorization": f"Bearer {self.key}"} if self.key else {}),
+            },
             params=httpx2.QueryParams(address.query),
             timeout=httpx2.Timeout(options.timeout, connect=min(CONNECT_SECONDS, options.timeout), pool=None),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
@@ -142,14 +147,15 @@ class Client:
         method, url = "GET" if body is None else "POST", self.address.base + path
         async with self.http.stream(method, url, content=content, headers=kind) as response:
             raw = bytearray()
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 raw += chunk
                 if len(raw) > MAX_BODY:
-                    raise Refused(response.status_code, f"the answer is larger than {MAX_BODY >> 20} MiB")
+                    raise _too_large(response.status_code)
             return response.status_code, response.headers, bytes(raw)
 
     def _read(self, status: int, headers: httpx2.Headers, raw: bytes) -> dict[str, Any]:
         """The object in an answer, or what is wrong with the answer."""
+        raw = _unpacked(status, headers.get("Content-Encoding", ""), raw)
         payload = _decoded(raw)
         said = self._clean(_message(payload) or raw[:4096].decode("utf-8", "replace"))
         why = f"the server says {status}: {said}" if said else f"the server says {status}"
@@ -193,6 +199,29 @@ def api_key(address: Address) -> str:
 def _key_name(address: Address) -> str:
     safe = address.loopback or address.base.startswith("https:")
     return KEYS[1] if safe and not os.environ.get(KEYS[0]) and os.environ.get(KEYS[1]) else KEYS[0]
+
+
+def _too_large(status: int) -> Refused:
+    return Refused(status, f"the answer is larger than {MAX_BODY >> 20} MiB")
+
+
+def _unpacked(status: int, encoding: str, raw: bytes) -> bytes:
+    """The body without its compression. Only gzip was offered; it is undone here, so that a small bomb stays small."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return raw
+    if encoding not in ("gzip", "x-gzip"):
+        raise _Passing(f"the answer is encoded as {encoding[:30]!r}")
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        body = stream.decompress(raw, MAX_BODY + 1)
+    except zlib.error as error:
+        raise _Passing(f"the answer's compression is damaged: {error}") from None
+    if len(body) > MAX_BODY:
+        raise _too_large(status)
+    if not stream.eof:
+        raise _Passing("the answer breaks off")
+    return body
 
 
 def _decoded(raw: bytes) -> Any:
