@@ -245,10 +245,22 @@ def test_a_server_that_is_gone_for_good_ends_the_evaluation(server: Any) -> None
 
     backend, server.answer = server.open("concurrency=1"), answer
     answers, given = backend.complete([Request(str(i), "p") for i in range(9)]), []
-    with pytest.raises(LlemmaError, match=r"the server is gone: no connection.*3 of the last 9 requests") as error:
+    with pytest.raises(LlemmaError, match=r"the server is gone: no connection.*3 requests were answered") as error:
         given.extend(answers)
     assert len(given) == 3 and error.value.exit_code == 1
-    assert "the same command asks only what is missing" in error.value.mend
+    assert "the same command keeps what was answered" in error.value.mend
+
+
+def test_a_server_that_never_answers_any_more_ends_the_evaluation_too(server: Any) -> None:
+    backend = server.open("retries=0&concurrency=1")
+    server.script(*[server.reply(b"", 500)] * 31)
+    requests = [Request(str(i), "p") for i in range(40)]
+    assert [s.finish for [s] in backend.complete(requests)].count("error") == 31  # the next one had an answer
+    server.answer = lambda _: server.reply(b"", 500)
+    given = []
+    with pytest.raises(LlemmaError, match="32 requests in a row without an answer, the last: the server says 500"):
+        given.extend(backend.complete(requests))
+    assert len(given) == 31
 
 
 def test_leaving_early_ends_what_is_in_flight(server: Any) -> None:

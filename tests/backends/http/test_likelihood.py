@@ -104,7 +104,7 @@ def test_a_first_character_of_several_tokens_is_left_out_whole() -> None:
     assert likelihood(payload, "𝔽ab") == Likelihood(6.0, 2, 2)
 
 
-@pytest.mark.parametrize("value", [None, "x", float("nan"), float("-inf"), True])
+@pytest.mark.parametrize("value", [None, "x", float("nan"), float("-inf"), True, 0.5])
 def test_a_hole_in_the_probabilities_is_no_likelihood(value: Any) -> None:
     with pytest.raises(DataError, match="a token has no log-probability"):
         likelihood(reply("abcd", ["a", "b", "cd"], [None, -1.0, value]), "abcd")

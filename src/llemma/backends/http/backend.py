@@ -24,6 +24,7 @@ from llemma.core.types import Completion, Request
 T = TypeVar("T")
 FITS = 5  # attempts to make a prompt fit
 FRUITLESS = 2  # rounds without a new sample before the rest is given up
+MOST_LOST = 32  # requests in a row without any answer, each after all its attempts, before a server counts as gone
 HALVINGS = 8  # of a text that is too long to be scored at once
 _PROBE = "1 + 1 = 2, and 2 + 2 = 4."
 
@@ -63,19 +64,20 @@ class Http:
         self.identity = digest("http-1", address.base, address.query, known.model, address.options.api)
         self.samples = address.options.samples  # per HTTP request; less once the server has given less
         self.context = known.context
+        self.lost = 0  # requests in a row that had no answer
+        self.answered = 0  # requests of this process
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
         """See `Backend.complete`. A server that is gone for good raises `LlemmaError`, with the number of answers."""
-        done = 0
         try:
             for answer in background(lambda: self._answers(requests)):
+                self.answered += any(sample.finish != "error" for sample in answer)
                 yield answer
-                done += 1
         except Gone as gone:
             raise LlemmaError(
-                f"the server is gone: {gone}; {done} of the last {len(requests)} requests were answered",
+                f"the server is gone: {gone}; {self.answered} requests were answered before",
                 where=self.address.base,
-                mend="start it again; the same command asks only what is missing",
+                mend="start it again; the same command keeps what was answered and asks the rest",
             ) from None
 
     async def _answers(self, requests: Sequence[Request]) -> AsyncGenerator[list[Completion], None]:
@@ -106,14 +108,23 @@ class Http:
         try:
             given, seconds = await self._ask(client, request, group)
         except Lost as lost:
-            if lost.gone:
-                raise Gone(lost.why) from None
+            self._count_lost(lost)
             return failed(request, lost.why, group)
         except Refused as refusal:
+            self.lost = 0
             return failed(request, self._reason(refusal), group)
+        self.lost = 0
         if 0 < len(given) < len(group):
             self.samples = min(self.samples, len(given))
         return [_completion(request, n, sample, seconds) for n, sample in zip(group, given, strict=False)]
+
+    def _count_lost(self, lost: Lost) -> None:
+        """One more request without an answer; raises `Gone` when asking on is of no use."""
+        self.lost += 1
+        if lost.gone:
+            raise Gone(lost.why)
+        if self.lost >= MOST_LOST:
+            raise Gone(f"{self.lost} requests in a row without an answer, the last: {lost.why}")
 
     async def _ask(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float]:
         """At most as many samples as `group` has numbers; a server that takes no `n` is asked for one."""

@@ -1,4 +1,4 @@
-"""How likely a given text is, from servers that echo a prompt with its log-probabilities (vLLM, SGLang)."""
+"""How likely a given text is, from servers that echo a prompt with its log-probabilities (vLLM)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def likelihood(payload: dict[str, Any], text: str) -> Likelihood:
     length = _prompt_tokens(payload, choice, len(tokens), len(text))
     skipped, bytes_skipped = _start(tokens[:length], values[:length], text)
     scored = values[skipped:length]
-    if not all(map(finite, scored)):
+    if not all(finite(value) and value < 0.001 for value in scored):
         raise _no("a token has no log-probability")
     return Likelihood(nats=-sum(scored), tokens=len(scored), bytes=len(text.encode()) - bytes_skipped)
 
