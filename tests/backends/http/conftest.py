@@ -55,6 +55,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 16  # head and body in one packet
 
             def do_GET(self) -> None:
                 outer.seen.append(("GET", self.path, dict(self.headers)))
@@ -69,6 +70,7 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
+        self.http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that leave early are wanted
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
     @property

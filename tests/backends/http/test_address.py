@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from llemma.backends.base import open_backend
@@ -59,3 +64,9 @@ def test_hosts_of_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["h.test", "10.0.0.1", "localhost.test", "1.127.0.1"])
 def test_hosts_elsewhere(host: str) -> None:
     assert not parse(f"http://{host}/v1").loopback
+
+
+def test_the_http_client_is_not_loaded_before_a_server_is_asked() -> None:
+    program = "import llemma.cli, llemma.backends.base, sys; assert 'httpx2' not in sys.modules"
+    source = str(Path(__file__).parents[3] / "src")
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": source}, check=True)

@@ -47,10 +47,8 @@ def test_requests_are_in_flight_together_and_no_more_than_allowed(server: Any) -
         return server.numbered(body)
 
     backend, server.answer = server.open("concurrency=5"), slow
-    began = time.monotonic()
     assert len(list(backend.complete([Request(str(i), "p") for i in range(20)]))) == 20
     assert server.most == 5
-    assert time.monotonic() - began < 0.8
 
 
 def test_an_answer_is_handed_on_while_others_are_still_computed(server: Any) -> None:

@@ -22,6 +22,8 @@ from llemma.backends.http import client as client_module
 from llemma.backends.http.client import _seconds
 from llemma.core.errors import LlemmaError, MissingError, RecipeError
 from llemma.core.types import Completion, Request
+from llemma.evals import journal as journal_module
+from llemma.evals.journal import Journal
 
 
 def only(backend: Any, **request: Any) -> Completion:
@@ -56,33 +58,34 @@ def test_a_storm_without_end_is_an_error_after_the_last_attempt(server: Any) -> 
 
 def test_a_stall_ends_at_the_time_out(server: Any) -> None:
     backend = server.open("timeout=0.2&retries=1")
-    server.answer = lambda _: server.reply(b"{}", seconds=1.0)
+    server.answer = lambda _: server.reply(b"{}", seconds=9.0)
     began = time.monotonic()
     assert only(backend).error == "no whole answer within 0.2 s (tried 2 times)"
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 5
 
 
 def test_a_drip_is_a_stall(server: Any) -> None:
     def drip(handler: Any, _: Any) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
-        for _ in range(40):
+        for _ in range(400):
             handler.wfile.write(b" ")
+            handler.wfile.flush()
             time.sleep(0.02)
 
     backend = server.open("timeout=0.2&retries=0")
     server.send = drip
     began = time.monotonic()
     assert only(backend).error == "no whole answer within 0.2 s"
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 5
 
 
 def test_time_in_the_queue_is_not_time_of_the_exchange(server: Any) -> None:
     def slow(body: dict[str, Any]) -> Any:
-        return server.numbered(body)._replace(seconds=0.15)
+        return server.numbered(body)._replace(seconds=0.1)
 
-    backend, server.answer = server.open("concurrency=1&timeout=0.3&retries=0"), slow
-    given = [samples[0].finish for samples in backend.complete([Request(str(i), "p") for i in range(5)])]
-    assert given == ["stop"] * 5
+    backend, server.answer = server.open("concurrency=1&timeout=1&retries=0"), slow
+    given = [samples[0].finish for samples in backend.complete([Request(str(i), "p") for i in range(13)])]
+    assert given == ["stop"] * 13
 
 
 @pytest.mark.parametrize("after", ["1", "1.0", "date"])
@@ -92,7 +95,7 @@ def test_a_server_that_asks_for_quiet_gets_it_from_all(server: Any, after: str) 
     server.script(server.reply({"error": "slow down"}, 429, {"Retry-After": date}))
     began = time.monotonic()
     assert only(backend).text == "p 0"
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 9
 
 
 def test_a_wait_longer_than_our_patience_is_an_error_at_once(server: Any) -> None:
@@ -100,7 +103,7 @@ def test_a_wait_longer_than_our_patience_is_an_error_at_once(server: Any) -> Non
     server.script(server.reply({"error": "come back tomorrow"}, 429, {"Retry-After": "86400"}))
     began = time.monotonic()
     ends = [samples[0].finish for samples in backend.complete([Request(str(i), "p") for i in range(3)])]
-    assert sorted(ends) == ["error", "stop", "stop"] and time.monotonic() - began < 2
+    assert sorted(ends) == ["error", "stop", "stop"] and time.monotonic() - began < 9
 
 
 @pytest.mark.parametrize(
@@ -263,6 +266,18 @@ def test_a_server_that_never_answers_any_more_ends_the_evaluation_too(server: An
     assert len(given) == 31
 
 
+def test_an_evaluation_goes_on_where_the_server_left_it(server: Any, tmp_path: Path) -> None:
+    backend, journal = server.open("retries=0&concurrency=1"), Journal(tmp_path)
+    batch = [Request(str(i), f"p{i}") for i in range(50)]
+    server.answer = lambda body: server.numbered(body) if len(server.asked) <= 10 else server.reply(b"", 503)
+    with pytest.raises(LlemmaError, match="10 requests were answered before"):
+        journal_module.complete(backend, batch, journal, lambda _: None)
+    server.answer, asked = server.numbered, len(server.asked)
+    part = journal_module.complete(server.open(model="m"), batch, journal, lambda _: None)
+    assert [c.text for c in part.records] == [f"p{i} 0" for i in range(50)]
+    assert len(server.asked) == asked + 40 + 1  # and the hello of the second process
+
+
 def test_leaving_early_ends_what_is_in_flight(server: Any) -> None:
     release = threading.Event()
 
@@ -276,7 +291,7 @@ def test_leaving_early_ends_what_is_in_flight(server: Any) -> None:
     next(answers)
     began = time.monotonic()
     answers.close()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert not [thread for thread in threading.enumerate() if thread.name == "llemma-http"]
     release.set()
 
@@ -302,7 +317,7 @@ def test_ctrl_c_ends_at_once(server: Any) -> None:
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert errors.strip().endswith("KeyboardInterrupt") and process.returncode != 0
 
 

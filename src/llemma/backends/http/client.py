@@ -187,10 +187,10 @@ class Client:
 
 
 def api_key(address: Address) -> str:
-    """The key for this server, from the environment; "" without one. It lives no longer than a client, and is written nowhere.
+    """The key for this server, from the environment; "" without one.
 
-    `OPENAI_API_KEY` goes to servers on this machine and over https alone: it was put there for another server, and
-    over http anyone on the way could read it.
+    It lives no longer than a client, and is written nowhere. `OPENAI_API_KEY` goes to servers on this machine and over
+    https alone: it was put there for another server, and over http anyone on the way could read it.
     """
     key = os.environ.get(_key_name(address), "").strip()
     return key if key.isascii() and key.isprintable() else ""
