@@ -14,7 +14,7 @@ from llemma.backends.http.address import Address, parse
 from llemma.backends.http.background import background
 from llemma.backends.http.client import Client, Lost, Refused
 from llemma.backends.http.context import fitted, overflow
-from llemma.backends.http.hello import Known, hello
+from llemma.backends.http.hello import EASY, Known, hello
 from llemma.backends.http.likelihood import echo, likelihood
 from llemma.backends.http.wire import Sample, question, samples
 from llemma.core.errors import DataError, LlemmaError, MissingError
@@ -108,7 +108,7 @@ class Http:
         try:
             given, seconds = await self._ask(client, request, group)
         except Lost as lost:
-            self._count_lost(lost)
+            await self._count_lost(client, lost)
             return failed(request, lost.why, group)
         except Refused as refusal:
             self.lost = 0
@@ -118,13 +118,21 @@ class Http:
             self.samples = min(self.samples, len(given))
         return [_completion(request, n, sample, seconds) for n, sample in zip(group, given, strict=False)]
 
-    def _count_lost(self, lost: Lost) -> None:
-        """One more request without an answer; raises `Gone` when asking on is of no use."""
+    async def _count_lost(self, client: Client, lost: Lost) -> None:
+        """One more request without an answer; raises `Gone` when asking on is of no use.
+
+        After many in a row the server is asked something easy: it may be the requests that are at fault.
+        """
         self.lost += 1
         if lost.gone:
             raise Gone(lost.why)
-        if self.lost >= MOST_LOST:
-            raise Gone(f"{self.lost} requests in a row without an answer, the last: {lost.why}")
+        if self.lost % MOST_LOST == 0:
+            try:
+                await client.ask(self.address.path, self._body(EASY, [0]))
+            except Lost:
+                raise Gone(f"{self.lost} requests in a row without an answer, the last: {lost.why}") from None
+            except Refused:
+                pass
 
     async def _ask(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float]:
         """At most as many samples as `group` has numbers; a server that takes no `n` is asked for one."""

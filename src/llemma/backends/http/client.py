@@ -33,6 +33,7 @@ GONE_AFTER = 3
 """Connections that fail in a row, while nobody else gets an answer, before a server counts as gone."""
 
 KEYS = ("LLEMMA_API_KEY", "OPENAI_API_KEY")
+_JITTER = random.Random()  # of its own: sampling elsewhere must not depend on a server's moods
 _PASSING = {408, 409, 425, 429}
 _NEVER = {501, 505}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -79,7 +80,7 @@ class Client:
                 **({"Authorization": f"Bearer {self.key}"} if self.key else {}),
             },
             params=httpx2.QueryParams(address.query),
-            timeout=httpx2.Timeout(options.timeout, connect=min(CONNECT_SECONDS, options.timeout), pool=None),
+            timeout=httpx2.Timeout(None, connect=min(CONNECT_SECONDS, options.timeout)),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=options.concurrency),
             follow_redirects=False,  # a key, and problems not yet published, go where the user said and nowhere else
             trust_env=not address.loopback,
@@ -109,10 +110,11 @@ class Client:
                 deadline = min(deadline, clock() + (PATIENCE - 1) * self.timeout)
                 quiet = not failure.reached and self.answers == answers
                 unreached, answers = (unreached + 1 if quiet else 0), self.answers
-                pause = failure.after + random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 16)))
+                pause = failure.after + _JITTER.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 16)))
                 if attempt == self.retries or clock() + pause > deadline:
+                    wait = f"; it asks to wait {failure.after:.0f} s" if failure.after else ""
                     tries = f" (tried {attempt + 1} times)" if attempt else ""
-                    raise Lost(failure.why + tries, unreached >= min(GONE_AFTER, self.retries + 1)) from None
+                    raise Lost(failure.why + wait + tries, unreached >= min(GONE_AFTER, self.retries + 1)) from None
                 if failure.after:
                     self.quiet_until = max(self.quiet_until, clock() + failure.after)
                 await asyncio.sleep(pause)
@@ -181,6 +183,7 @@ class Client:
 
     def _clean(self, text: str) -> str:
         """The first 300 characters on one line, without the key, which some servers repeat."""
+        text = text[:4096]
         if self.key:
             text = text.replace(self.key, "...")
         return _CONTROLS.sub(" ", " ".join(text.split()))[:300].strip()

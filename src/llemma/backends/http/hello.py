@@ -19,7 +19,7 @@ from llemma.core.errors import LlemmaError, MissingError, RecipeError, suggest
 from llemma.core.types import Request
 
 HELLO_RETRIES = 2
-_PROBE = Request(id="hello", prompt="1 + 1 =", stop=["\n\n"], max_tokens=1)
+EASY = Request(id="hello", prompt="1 + 1 =", stop=["\n\n"], max_tokens=1)
 _CHATS = re.compile(r"chat[ _-]?(model|completion|only)|chat/completions")
 _UNKNOWN = re.compile(
     r"model\b.{0,80}\b(not exist|not found|not available|unknown)|(unknown|no such) model|model_not_found"
@@ -86,7 +86,7 @@ async def _dialect(client: Client, model: str, models: dict[str, int | None]) ->
     """Ask for one token, leaving out what the server refuses, until it answers."""
     address, dialect, first = client.address, Dialect(), None
     while True:
-        body = question(model, address.options.api, dialect, _PROBE, 1, 0)
+        body = question(model, address.options.api, dialect, EASY, 1, 0)
         try:
             await client.ask(address.path, body)
         except Refused as refusal:
