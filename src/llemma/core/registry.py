@@ -76,6 +76,8 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "backend": {
         "echo": "llemma.backends.echo:open_echo",
+        "http": "llemma.backends.http:open_http",
+        "https": "llemma.backends.http:open_https",
         "replay": "llemma.backends.replay:open_replay",
         "run": "llemma.backends.local:open_run",
     },
