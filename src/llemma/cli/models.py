@@ -12,7 +12,14 @@ from llemma.core.console import Console
 
 FOLDER = click.Path(path_type=Path)
 PUBLISHED = "published"
-MODEL = click.option("-m", "--model", required=True, metavar="MODEL", help="run:DIR, replay:FILE or echo:")
+SERVER_BATCH = 1_024
+MODEL = click.option(
+    "-m",
+    "--model",
+    required=True,
+    metavar="MODEL",
+    help="run:DIR, hf:NAME, http://HOST/v1#NAME, replay:FILE or echo:",
+)
 
 
 @click.command()
@@ -65,6 +72,7 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
 @click.option("--limit", type=click.IntRange(1), help="Problems a task.")
 @click.option("--shots", type=click.IntRange(0), help="Worked examples before each problem.")
 @click.option("--max-tokens", type=click.IntRange(1), help="New tokens a completion.")
+@click.option("--batch", type=click.IntRange(1), help="Samples asked for at a time; default 64, of a server 1,024.")
 @click.option("--data", type=FOLDER, help="Folder of <task>/test.jsonl; default LLEMMA_DATA, else the hub.")
 @click.option(
     "--protocol",
@@ -106,6 +114,8 @@ def evaluate(
     from llemma.tools.config import SandboxConfig
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
+    if options["batch"] is None and model.startswith(("http:", "https:")):
+        options["batch"] = SERVER_BATCH  # a server keeps many requests in flight; its options bound how many
     if options["k"] == PUBLISHED:
         options |= {"k": None, "published_k": True}
     config = EvalConfig(
