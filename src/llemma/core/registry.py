@@ -76,6 +76,7 @@ _TABLES: dict[str, dict[str, Any]] = {
     },
     "backend": {
         "echo": "llemma.backends.echo:open_echo",
+        "hf": "llemma.backends.hub:open_hf",
         "replay": "llemma.backends.replay:open_replay",
         "run": "llemma.backends.local:open_run",
     },
