@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from llemma.backends.base import Likelihood
@@ -128,8 +129,8 @@ class Hub:
         fitted = {id(request): self._fit(request) for request in requests}
         if self.cut_prompts and not before:
             self.warn(
-                f"{self.cut_prompts} of {len(requests)} prompts are too long for the {self.context} tokens that "
-                f"{self.name} sees and lose their beginning; later ones are cut without another warning"
+                f"{self.cut_prompts} of {len(requests)} prompts lose their beginning: {self.name} sees {self.context} "
+                "tokens, with the answer; later ones are cut without another warning"
             )
         yield from answers(requests, self.batch, lambda request: fitted[id(request)], self._generate, self.decode)
 
@@ -208,18 +209,24 @@ def _tokenizer(folder: Path, options: HubOptions) -> Any:
 
 def _model(folder: Path, dtype: torch.dtype, options: HubOptions) -> Any:
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the caller shows that it loads
     device = options.device_map or ("cuda" if torch.cuda.is_available() else "cpu")
     one = device.startswith(("cpu", "cuda"))
     with _refusals(folder):
-        model: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=options.trust_remote_code,
             local_files_only=True,
+            output_loading_info=True,
             **({} if one else {"device_map": device}),
         )
+        model, told = loaded
+        if told["missing_keys"]:  # transformers would draw them at random
+            raise ValueError(f"no weights for {', '.join(sorted(told['missing_keys'])[:3])}")
         return (model.to(device) if one else model).eval()
 
 
@@ -232,7 +239,7 @@ def _refusals(folder: Path) -> Iterator[None]:
         raise MissingError(
             f"a package is missing: {error}", where=str(folder), mend="pip install what it names"
         ) from error
-    except (ValueError, OSError, KeyError, RuntimeError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         if "accelerate" in str(error):
             raise MissingError(
                 "layers are spread over devices by accelerate", where="device_map", mend="pip install accelerate"
@@ -242,7 +249,7 @@ def _refusals(folder: Path) -> Iterator[None]:
         raise DataError(
             f"transformers cannot load the model: {str(error).strip()}",
             where=str(folder),
-            mend=mend if code else "check that it is a causal language model, or use a newer transformers",
+            mend=mend if code else "check that it is a whole causal language model, or use a newer transformers",
         ) from error
 
 

@@ -140,9 +140,8 @@ class SharedState:
         for layer, cache in enumerate(self.caches):
             made = [caches[layer] for _, (caches, _) in chunks]
             cache.gather(list(zip(made, sources, targets, strict=True)), first[-1])
-        rows = torch.cat(targets).argsort().to(device)
-        spread = [logits[source.to(device)] for (_, (_, logits)), source in zip(chunks, sources, strict=True)]
-        self.logits = torch.cat(spread)[rows]
+        spread = [logits[source] for (_, (_, logits)), source in zip(chunks, sources, strict=True)]
+        self.logits = torch.cat(spread)[torch.cat(targets).argsort()]
         width = max(map(len, tails))
         padding = [width - len(tail) for tail, count in zip(tails, samples, strict=True) for _ in range(count)]
         self.padding = torch.tensor(padding, device=device)
@@ -156,11 +155,12 @@ class SharedState:
         device = self.padding.device
         if len(rows) < len(self.padding):
             moved = [(old, new) for new, old in enumerate(rows) if old != new]
-            source = torch.tensor([old for old, _ in moved], dtype=torch.long, device=device)
-            target = torch.tensor([new for _, new in moved], dtype=torch.long, device=device)
+            # indices stay on the CPU: layers may lie on several devices
+            source = torch.tensor([old for old, _ in moved], dtype=torch.long)
+            target = torch.tensor([new for _, new in moved], dtype=torch.long)
             for cache in self.caches:
                 cache.move(source, target, len(rows))
-            self.padding = self.padding[torch.tensor(rows, device=device)]
+            self.padding = self.padding[torch.tensor(rows)]
         place = torch.tensor([self.caches[0].length], device=device)
         positions = self.shared + place[None] - self.padding[:, None]
         mask = visible(place, self.padding) if bool(self.padding.any()) else None

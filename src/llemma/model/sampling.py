@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-HEAD = 1024  # the ids that are sorted where a nucleus is small, as it nearly always is
-
 
 class Sampling(msgspec.Struct, frozen=True):
     """`temperature` 0 is greedy; `top_p` keeps the smallest set of tokens with that probability (nucleus sampling,
@@ -75,9 +73,7 @@ def nucleus(logits: Tensor, top_p: float, draws: Tensor) -> Tensor:
     Only the most probable ids that together reach `top_p` can be drawn; the most probable one always can. Equal
     probabilities are taken in the order of their ids.
     """
-    probabilities = torch.softmax(logits, dim=-1)
-    head = _head(probabilities, top_p)
-    probabilities, ids = head if head is not None else probabilities.sort(dim=-1, descending=True, stable=True)
+    probabilities, ids = descending(torch.softmax(logits, dim=-1))
     before = probabilities.cumsum(dim=-1) - probabilities
     probabilities = probabilities.masked_fill(before >= top_p, 0.0)
     probabilities[:, 0].clamp_(min=1e-12)
@@ -87,15 +83,16 @@ def nucleus(logits: Tensor, top_p: float, draws: Tensor) -> Tensor:
     return ids.gather(1, place)[:, 0]
 
 
-def _head(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor] | None:
-    """The largest `HEAD` probabilities and their ids, sorted as the whole would be; None where a nucleus may be larger.
+def descending(probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    """Values >= 0 (rows, V) in float32, sorted as by `sort(descending=True, stable=True)`, and their ids.
 
-    `topk` takes any of the ids that tie for its last place, so those must lie beyond the nucleus.
+    On a CPU numpy sorts integers made of a value's bits and its id (bits of positive floats have the order of the
+    floats): a seventh of the time of PyTorch's stable sort.
     """
-    if top_p >= 1 or probabilities.shape[1] <= 4 * HEAD:
-        return None
-    values, ids = probabilities.topk(HEAD, dim=-1)
-    ids, order = ids.sort(dim=-1)  # ties in the order of their ids, as a stable sort of the whole has them
-    values, places = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
-    certain = values.masked_fill(values == values[:, -1:], 0.0).sum(dim=-1)
-    return (values, ids.gather(1, places)) if bool((certain > top_p + 1e-4).all()) else None
+    if probabilities.device.type != "cpu":
+        return probabilities.sort(dim=-1, descending=True, stable=True)
+    bits = probabilities.contiguous().numpy().view(np.uint32)
+    keys = (~bits).astype(np.uint64) << np.uint64(32) | np.arange(bits.shape[1], dtype=np.uint64)
+    keys.sort(axis=-1)
+    ids = torch.from_numpy((keys & np.uint64(0xFFFFFFFF)).astype(np.int64))
+    return probabilities.gather(1, ids), ids
