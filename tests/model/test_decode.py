@@ -42,15 +42,16 @@ def test_packed_rows_move_only_into_places_that_are_free(going: set[int]) -> Non
     assert all(at == old or (at not in going and old >= len(order)) for at, old in enumerate(order))
 
 
-def test_attention_over_prefix_and_own_positions_is_attention() -> None:
+@pytest.mark.parametrize("rows", [1, 3])
+def test_attention_over_prefix_and_own_positions_is_attention(rows: int) -> None:
     torch.manual_seed(0)
-    q, k, v = torch.randn(3, 6, 5, 8), torch.randn(3, 2, 12, 8), torch.randn(3, 2, 12, 8)
+    q, k, v = torch.randn(rows, 6, 5, 8), torch.randn(rows, 2, 12, 8), torch.randn(rows, 2, 12, 8)
     k[:, :, :7], v[:, :, :7] = k[:1, :, :7], v[:1, :, :7]
     mask = torch.ones(5, 12, dtype=torch.bool).tril(7)
     expected = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
     cache = LayerCache((k[:1, :, :7], v[:1, :, :7]))
     cache.append(k[:, :, 7:], v[:, :, 7:])
-    torch.testing.assert_close(cache.attend(q, mask[None, None, :, 7:].expand(3, 1, -1, -1)), expected)
+    torch.testing.assert_close(cache.attend(q, mask[None, None, :, 7:].expand(rows, 1, -1, -1)), expected)
 
 
 def test_logits_behind_a_shared_prefix_are_those_of_whole_prompts() -> None:

@@ -80,7 +80,7 @@ class Prefix:
             caches = [LayerCache(kv) for kv in held] or [LayerCache() for _ in range(self.layers)]
             ids = torch.tensor([shared[known:]], device=self.device)
             feed(self.forward, ids, torch.zeros(1, dtype=torch.long, device=self.device), caches)
-            held = [_joined(cache) for cache in caches]
+            held = [cache.whole for cache in caches]
         self.ids, self.kept = list(shared), held
         return len(shared), self.caches()
 
@@ -95,13 +95,6 @@ def common(rows: Sequence[Sequence[int]]) -> list[int]:
     first, last = min(ordered), max(ordered)  # all others lie between them
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
     return first[:length]
-
-
-def _joined(cache: LayerCache) -> KV:
-    keys, values = cache.own
-    if cache.prefix is None:
-        return keys, values
-    return torch.cat([cache.prefix[0], keys], dim=2), torch.cat([cache.prefix[1], values], dim=2)
 
 
 def feed(forward: Forward, ids: Tensor, padding: Tensor, caches: list[LayerCache]) -> Tensor:
