@@ -1,6 +1,6 @@
 """Speed of generation: our backends against transformers' `generate`, and lm-evaluation-harness' `hf` where installed.
 
-GOMP_SPINCOUNT=1000 python bench/generate.py [--prompts 4] [--samples 16] [--tokens 96] [--rounds 2]
+GOMP_SPINCOUNT=1000 python bench/generate.py [--prompts 2] [--samples 16] [--tokens 96] [--rounds 3]
 
 A random Llama (width 256, 6 layers) with a small byte-level BPE answers 8-shot prompts in the shape of GSM8K, k samples
 each, all in one batch, at temperature 0.6 and top-p 0.95, a fixed number of new tokens. The ways take turns in one
@@ -124,7 +124,7 @@ def has_harness() -> bool:
 def main() -> None:
     """Print a row for each way: median seconds, prompts/s, tokens/s, and times as fast as plain `generate`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in {"prompts": 4, "samples": 16, "tokens": 96, "rounds": 2}.items():
+    for name, value in {"prompts": 2, "samples": 16, "tokens": 96, "rounds": 3}.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     options = parser.parse_args()
     ways: dict[str, Callable[..., Callable[[], int]]] = {
