@@ -22,7 +22,7 @@ pytest.importorskip("transformers")
 from llemma.backends.base import open_backend
 from llemma.backends.hub import Hub, parse
 from llemma.backends.hub_network import PlainState
-from llemma.core.errors import DataError, MissingError, RecipeError
+from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError
 from llemma.core.types import Completion, Request
 from llemma.model import weights
 from llemma.model.llama import Llama, LlamaConfig
@@ -146,6 +146,24 @@ def test_sharing_the_prefix_changes_nothing(folder: Path, monkeypatch: pytest.Mo
     shared, other = (opened(f"{folder}?bos=true&dtype=float32") for _ in range(2))
     plain(other, monkeypatch, picks)
     assert by_id(shared, asked) == by_id(other, asked)
+
+
+def test_half_precision_shares_the_prefix_too(folder: Path) -> None:
+    said: list[str] = []
+    hub = opened(f"{folder}?bos=true&dtype=bfloat16", warn=said.append)
+    assert not said and hub.dtype == torch.bfloat16
+    assert all(len(samples) == 2 for samples in by_id(hub, requests(n=2, temperature=0.5)).values())
+
+
+def test_too_large_a_batch_is_told(folder: Path) -> None:
+    hub = opened(f"{folder}?bos=true")
+
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    hub.state = full
+    with pytest.raises(LlemmaError, match="no memory for 3 samples at once"):
+        list(hub.complete(requests(n=3)[:1]))
 
 
 def test_the_prefix_is_computed_once_for_all_batches(folder: Path) -> None:
@@ -274,6 +292,8 @@ def test_names_and_options() -> None:
     with pytest.raises(RecipeError, match="unknown option 'dtyp'") as error:
         parse("x?dtyp=float16", {})
     assert "dtype" in error.value.mend
+    with pytest.raises(RecipeError, match="no model is named"):
+        parse("?chat=true", {})
     with pytest.raises(RecipeError, match="bad option"):
         parse("x?dtype=float8", {})
 

@@ -20,7 +20,7 @@ from llemma.backends.base import Likelihood
 from llemma.backends.batching import Stopped, answers
 from llemma.backends.scoring import nats
 from llemma.core.console import Console
-from llemma.core.errors import DataError, MissingError, RecipeError, suggest
+from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError, suggest
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model.decode import decode
@@ -68,6 +68,8 @@ def open_hf(name: str, **options: Any) -> Hub:
 def parse(name: str, options: dict[str, Any]) -> tuple[str, HubOptions]:
     """The model's name or folder, and its options; those written in `name` go before others."""
     given, _, query = name.partition("?")
+    if not given:
+        raise RecipeError("no model is named", where=f"hf:{name}", mend="write hf:OWNER/NAME or hf:./FOLDER")
     fields = HubOptions.__struct_fields__
     written = dict(parse_qsl(query, keep_blank_values=True))
     for key in written:
@@ -172,7 +174,13 @@ class Hub:
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
     ) -> list[list[Generated]]:
         rows = [Row(seed) for own in seeds for seed in own]
-        made = iter(decode(self.state(prompts, [len(own) for own in seeds]), rows, sampling, self.eos, stopped))
+        try:
+            state = self.state(prompts, [len(own) for own in seeds])
+            made = iter(decode(state, rows, sampling, self.eos, stopped))
+        except torch.OutOfMemoryError as error:
+            raise LlemmaError(
+                f"no memory for {len(rows)} samples at once", where=self.name, mend="set a smaller batch: ?batch=N"
+            ) from error
         return [[next(made) for _ in own] for own in seeds]
 
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
@@ -238,6 +246,10 @@ def _refusals(folder: Path) -> Iterator[None]:
     except ImportError as error:
         raise MissingError(
             f"a package is missing: {error}", where=str(folder), mend="pip install what it names"
+        ) from error
+    except torch.OutOfMemoryError as error:
+        raise LlemmaError(
+            "no memory for the weights", where=str(folder), mend="spread the layers: ?device_map=auto"
         ) from error
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         if "accelerate" in str(error):
