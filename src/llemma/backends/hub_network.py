@@ -17,7 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from llemma.model.cache import LayerCache
-from llemma.model.decode import Forward, Prefix, SharedState, State, padded
+from llemma.model.decode import PIECE, Forward, Prefix, SharedState, State, padded
 
 NAME = "llemma_shared_prefix"
 UNKNOWN = (
@@ -114,7 +114,8 @@ def _forward(model: PreTrainedModel) -> Forward:
     return forward
 
 
-_TRIED = ([1, 2, 3, 4, 5, 6], [1, 2, 3, 7])  # a shared beginning and tails of unequal length
+_BEGIN = list(range(1, PIECE + 1))
+_TRIED = ([*_BEGIN, 4, 5, 6], [*_BEGIN, 7])  # a shared beginning and tails of unequal length
 _NEXT = 2
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from llemma.model.cache import KV, LayerCache
 from llemma.model.sampling import Generated, Row, Sampling, choose
 
+PIECE = 32  # a shared beginning is computed, kept and dropped in pieces of so many tokens
 PREFILL = 1024  # tokens computed at once before the first new one: bounds the scores that are held
 
 # ids (B, T), their positions (B, T), a mask (B, 1, T, S) over the rows' own positions or None where all are seen, and
@@ -61,7 +62,11 @@ def packed(going: list[int]) -> list[int]:
 
 
 class Prefix:
-    """The newest shared beginning: its ids, and its keys and values by layer. Kept between batches."""
+    """The newest shared beginning: its ids, and its keys and values by layer. Kept between batches.
+
+    It is computed in pieces of `PIECE` ids, each by itself. So its numbers are, bit for bit, a function of its ids
+    alone and not of the batches before, and a run that was killed and goes on ends as one that was not.
+    """
 
     def __init__(self, forward: Forward, layers: int, device: torch.device) -> None:
         self.forward, self.layers, self.device = forward, layers, device
@@ -69,24 +74,28 @@ class Prefix:
         self.kept: list[KV] = []
 
     def of(self, prompts: Sequence[Sequence[int]]) -> tuple[int, list[LayerCache]]:
-        """How many ids all `prompts` share, at least one being left for each, and empty caches behind them.
+        """How many ids all `prompts` share, in whole pieces and one at least left to each, and caches behind them.
 
         Only what the prefix before did not have is computed.
         """
-        shared = common(prompts)[: min(map(len, prompts)) - 1]
-        known = len(common([self.ids, shared]))
-        held = [(keys[:, :, :known], values[:, :, :known]) for keys, values in self.kept] if known else []
-        if known < len(shared):
-            caches = [LayerCache(kv) for kv in held] or [LayerCache() for _ in range(self.layers)]
-            ids = torch.tensor([shared[known:]], device=self.device)
-            feed(self.forward, ids, torch.zeros(1, dtype=torch.long, device=self.device), caches)
-            held = [cache.whole for cache in caches]
-        self.ids, self.kept = list(shared), held
+        shared = _whole(common(prompts)[: min(map(len, prompts)) - 1])
+        known = len(_whole(common([self.ids, shared])))
+        if known < len(self.ids):
+            self.kept = [(k[:, :, :known].contiguous(), v[:, :, :known].contiguous()) for k, v in self.kept]
+        self.ids = shared[:known]
+        for start in range(known, len(shared), PIECE):
+            caches, piece = self.caches(), shared[start : start + PIECE]
+            feed(self.forward, torch.tensor([piece], device=self.device), torch.tensor([0], device=self.device), caches)
+            self.ids, self.kept = shared[: start + PIECE], [cache.whole for cache in caches]
         return len(shared), self.caches()
 
     def caches(self) -> list[LayerCache]:
         """One cache a layer, with this prefix and nothing behind it."""
-        return [LayerCache(kv) for kv in self.kept] or [LayerCache() for _ in range(self.layers)]
+        return [LayerCache(kv) for kv in self.kept] if self.ids else [LayerCache() for _ in range(self.layers)]
+
+
+def _whole(ids: list[int]) -> list[int]:
+    return ids[: len(ids) // PIECE * PIECE]
 
 
 def common(rows: Sequence[Sequence[int]]) -> list[int]:
