@@ -14,7 +14,7 @@ from torch import Tensor
 from llemma.model.cache import KV, LayerCache
 from llemma.model.sampling import Generated, Row, Sampling, choose
 
-PIECE = 32  # a shared beginning is computed, kept and dropped in pieces of so many tokens
+PIECE = 64  # a shared beginning is computed, kept and dropped in pieces of so many tokens
 PREFILL = 1024  # tokens computed at once before the first new one: bounds the scores that are held
 
 # ids (B, T), their positions (B, T), a mask (B, 1, T, S) over the rows' own positions or None where all are seen, and
