@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.backends.base import open_backend
-from llemma.backends.local import Local, windows
+from llemma.backends.local import Local
+from llemma.backends.scoring import windows
 from llemma.core.errors import MissingError
 from llemma.core.types import Request
 from llemma.model import weights

@@ -87,5 +87,5 @@ def no_likelihoods(name: str) -> NoReturn:
     raise MissingError(
         f"'{name}' cannot tell how likely a text is",
         where="bits per byte",
-        mend="use a backend with probabilities (run:DIR), or set perplexity = false",
+        mend="use a backend with probabilities (run:DIR, hf:NAME), or set perplexity = false",
     )

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from llemma.backends.base import Likelihood, cut
+from llemma.backends.base import Likelihood
+from llemma.backends.batching import Stopped, answers
+from llemma.backends.scoring import nats
 from llemma.core.errors import MissingError
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model import weights
-from llemma.model.generate import Generated, Sampling, generate
+from llemma.model.generate import Generated, Sampling, generate, prefix_of
 from llemma.model.llama import Llama
 from llemma.tokens import tokenizer as tokenizers
 from llemma.tokens.tokenizer import Tokenizer
-
-SCORE_ROWS = 16
 
 
 def open_run(name: str, **options: Any) -> Local:
@@ -57,16 +55,11 @@ class Local:
         self.identity = digest(weights.identity(folder), str(self.dtype), self.bf16_products)
         self.tokenizer: Tokenizer = tokenizers.load(folder)
         self.model: Llama = weights.load(folder).to("cuda" if cuda else "cpu", self.dtype).eval()
+        self.prefix = prefix_of(self.model)  # of the last batch: the worked examples of a task, as a rule
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
-        """Answer requests in groups of equal sampling settings."""
-        groups: dict[tuple[Any, ...], list[tuple[Request, list[int]]]] = {}
-        for request in requests:
-            prompt, sampling = self._fit(request)
-            groups.setdefault((sampling, tuple(request.stop)), []).append((request, prompt))
-        for (sampling, stop), group in groups.items():
-            for chunk in _chunks(group, self.batch):
-                yield from self._complete(chunk, sampling, stop)
+        """See `Backend.complete`; requests of equal sampling settings are computed together."""
+        yield from answers(requests, self.batch, self._fit, self._generate, self.tokenizer.decode)
 
     def _fit(self, request: Request) -> tuple[list[int], Sampling]:
         """The prompt's ids, cut on the left where need be, and the settings, with a budget that fits the context.
@@ -80,96 +73,27 @@ class Local:
         prompt = [self.tokenizer.bos, *ids[max(0, len(ids) - kept) :]]
         return prompt, Sampling(budget, request.temperature, request.top_p)
 
-    def _complete(
-        self, chunk: list[tuple[Request, list[int]]], sampling: Sampling, stop: Sequence[str]
-    ) -> list[list[Completion]]:
-        """One batch of requests that share their sampling settings."""
-        started = time.monotonic()
-        found = generate(
-            self.model,
-            [prompt for _, prompt in chunk],
-            [[int(digest(r.seed, r.id, sample), 16) for sample in range(r.n)] for r, _ in chunk],
-            sampling,
-            eos=self.tokenizer.eos,
-            stopped=lambda ids: self._stopped(ids, stop),
-        )
-        seconds = (time.monotonic() - started) / len(chunk)
-        return [self._completions(r, samples, seconds) for (r, _), samples in zip(chunk, found, strict=True)]
-
-    def _stopped(self, ids: list[int], stop: Sequence[str]) -> bool:
-        """Whether the newest token completed a stop string; only the tail is decoded, a token is at least one byte."""
-        if not stop:
-            return False
-        tail = self.tokenizer.decode(ids[-(4 * max(map(len, stop)) + 4) :])
-        return any(mark in tail for mark in stop)
-
-    def _completions(self, request: Request, samples: list[Generated], seconds: float) -> list[Completion]:
-        done = []
-        for number, sample in enumerate(samples):
-            text, _ = cut(self.tokenizer.decode(sample.ids), request.stop)
-            done.append(
-                Completion(
-                    request=request.id,
-                    sample=number,
-                    text=text,
-                    finish=sample.finish,
-                    tokens=len(sample.ids),
-                    logprob=round(sample.logprob, 4),
-                    seconds=round(seconds, 3),
-                )
-            )
-        return done
+    def _generate(
+        self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
+    ) -> list[list[Generated]]:
+        eos = self.tokenizer.eos
+        return generate(self.model, prompts, seeds, sampling, eos=eos, stopped=stopped, prefix=self.prefix)
 
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
-        """The likelihood of each text after the beginning-of-document token.
-
-        Texts longer than the context are read in windows that overlap by half: every token is scored once, and with at
-        least half a context before it wherever the text has that much.
-        """
+        """The likelihood of each text after the beginning-of-document token."""
+        config = self.model.config
         for text in texts:
             ids = [self.tokenizer.bos, *self.tokenizer.encode(text)]
-            rows = windows(len(ids) - 1, self.model.config.max_position_embeddings)
-            nats = sum(self._nats(ids, chunk) for chunk in _chunks(rows, SCORE_ROWS))
-            yield Likelihood(nats=nats, tokens=len(ids) - 1, bytes=len(text.encode()))
+            found = nats(ids, config.max_position_embeddings, config.vocab_size, self._logits)
+            yield Likelihood(nats=found, tokens=len(ids) - 1, bytes=len(text.encode()))
 
     @torch.inference_mode()
-    def _nats(self, ids: list[int], rows: list[tuple[int, int, int]]) -> float:
-        """Summed negative log-likelihood of windows `(start, scored from, end)` of `ids`; padded on the right, where
-        causal attention cannot see."""
-        width = max(end - start for start, _, end in rows)
-        device = self.model.model.embed_tokens.weight.device
-        inputs = torch.zeros(len(rows), width, dtype=torch.long, device=device)
-        targets = torch.full((len(rows), width), -100, dtype=torch.long, device=device)
-        for index, (start, scored, end) in enumerate(rows):
-            inputs[index, : end - start] = torch.tensor(ids[start:end])
-            targets[index, scored - start : end - start] = torch.tensor(ids[scored + 1 : end + 1])
+    def _logits(self, ids: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16_products):
-            logits: Tensor = self.model(inputs)
-        return float(F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum"))
+            return self.model(ids.to(self.prefix.device))  # type: ignore[no-any-return]
 
 
 def _has_bf16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware."""
     check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(check and check())
-
-
-def windows(length: int, context: int) -> list[tuple[int, int, int]]:
-    """Cut `length` predictions into windows `(start, scored from, end)` of at most `context` inputs.
-
-    Every prediction in [0, length) is scored exactly once.
-    """
-    if length <= context:
-        return [(0, 0, length)] if length else []
-    stride = max(1, context // 2)
-    found, scored = [(0, 0, context)], context
-    while scored < length:
-        end = min(length, scored + stride)
-        found.append((end - context, scored, end))
-        scored = end
-    return found
-
-
-def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

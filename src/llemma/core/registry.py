@@ -78,6 +78,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "echo": "llemma.backends.echo:open_echo",
         "http": "llemma.backends.http:open_http",
         "https": "llemma.backends.http:open_https",
+        "hf": "llemma.backends.hub:open_hf",
         "replay": "llemma.backends.replay:open_replay",
         "run": "llemma.backends.local:open_run",
     },

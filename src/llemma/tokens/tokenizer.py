@@ -79,7 +79,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int, to: Path) -> None:
 
     Digits stand alone, as in Llama's tokenizer, so that a number is the sequence of its digits.
     """
-    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, decoders, models, pre_tokenizers, processors, trainers
     from tokenizers import Tokenizer as RustTokenizer
 
     rust = RustTokenizer(models.BPE())
@@ -93,6 +93,9 @@ def train_bpe(texts: Iterable[str], vocab_size: int, to: Path) -> None:
         show_progress=False,
     )
     rust.train_from_iterator(texts, trainer)
+    # for other libraries: a text begins with the token that every document of the training began with
+    beginning = [(BOS, rust.token_to_id(BOS))]
+    rust.post_processor = processors.TemplateProcessing(f"{BOS} $A", f"{BOS} $A {BOS} $B", beginning)
     with replacing(to) as folder:
         folder.mkdir()
         rust.save(str(folder / "tokenizer.json"))
