@@ -96,6 +96,7 @@ def test_corpus_stats_and_show(start: Start, undisturbed: Path) -> None:
     assert code == 0
 
 
+@pytest.mark.slow
 def test_tokenize_train_resume_export_generate(start: Start, undisturbed: Path, tmp_path: Path) -> None:
     tokens, run_folder = tmp_path / "tokens", tmp_path / "run"
     code, out, errors = call(

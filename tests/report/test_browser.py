@@ -114,6 +114,7 @@ def test_the_explorer_works_from_disk_by_keyboard_and_search(seen: dict[str, Any
     assert seen["samples"] == seen["votes"] > 0
 
 
+@pytest.mark.slow
 def test_hostile_samples_do_nothing(report: Path, made: ModuleType, browse: Browse) -> None:
     for number, text in enumerate(made.HOSTILE):
         page = browse(

@@ -121,6 +121,7 @@ def test_it_says_what_it_found_as_json(start: Start, undisturbed: Path) -> None:
     assert {("word_problems", "greedy"), ("word_problems", "maj@2"), ("mathematics", "bits_per_byte")} <= rows
 
 
+@pytest.mark.slow
 def test_damaged_and_removed_files_are_made_again(start: Start, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "tiny"
     shutil.copytree(undisturbed, out)
@@ -142,6 +143,7 @@ def test_a_changed_recipe_is_refused_and_nothing_is_lost(start: Start, undisturb
     assert numbers(undisturbed) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_ends_with_130_and_goes_on(start: Start, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "tiny"
     for name in ("problems.jsonl", "examples.jsonl", "recipe.toml"):

@@ -22,6 +22,8 @@ hostile = importlib.util.module_from_spec(_spec)
 sys.modules["hostile"] = hostile
 _spec.loader.exec_module(hostile)
 
+pytestmark = pytest.mark.slow  # minutes on a busy machine
+
 HARMLESS = (
     "import math\nfrom sympy import *\nx = symbols('x')\nprint(len('four'), str(7 + 0))\nsolve(x - Integer(2) - 1, x)"
 )
