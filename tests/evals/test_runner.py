@@ -16,8 +16,9 @@ from llemma.core.errors import DataError, ItemsError, MissingError, RecipeError
 from llemma.core.files import read_json
 from llemma.core.types import Completion, Document, Problem, Verdict
 from llemma.evals.config import EvalConfig
-from llemma.evals.results import Results, text
+from llemma.evals.results import Results
 from llemma.evals.runner import COMPLETIONS, LIKELIHOODS, PROBLEMS, RESULTS, VERDICTS, evaluate, rescore
+from llemma.evals.shown import text
 from llemma.evals.task import Sampling, jsonl_task
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def files(out):
     final[VERDICTS] = [structs.replace(row, seconds=0.0) for row in jsonl.read(out / VERDICTS, Verdict)]
     results = json.loads((out / RESULTS).read_bytes())
     results["llemma"].pop("seconds")
+    results["llemma"].pop("costs")
     return {**final, RESULTS: json.dumps(results)}
 
 

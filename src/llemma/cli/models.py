@@ -100,7 +100,7 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
-    from llemma.evals.results import text
+    from llemma.evals.shown import text
     from llemma.evals.task import open_task
     from llemma.evals.texts import is_folder, read_texts
     from llemma.tools.config import SandboxConfig
@@ -140,7 +140,7 @@ def _folder_name(model: str) -> str:
 def rescore(run: Path, judge: str | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
-    from llemma.evals.results import text
+    from llemma.evals.shown import text
 
     results = runner.rescore(run, judge)
     console.emit(results, text(results))
