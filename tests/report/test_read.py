@@ -41,7 +41,7 @@ def test_a_half_written_evaluation_gives_what_it_has(run_folder: Path, tmp_path:
     whole = (run_folder / "eval/base/completions.jsonl.zst").read_bytes()
     (tmp_path / "completions.jsonl.zst").write_bytes(whole[: len(whole) // 2])
     evaluation = read.Evaluation("base", tmp_path)
-    assert read.problems(evaluation) == []
+    assert list(read.problems(evaluation)) == []
     assert len(read.completions(evaluation)) < 24 * 9
 
 

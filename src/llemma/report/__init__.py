@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llemma.report.compare import Comparison
 
 
 def build(runs: Sequence[Path], out: Path) -> Path:
@@ -15,3 +19,14 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     from llemma.report.pages import build as build_pages
 
     return build_pages(runs, out)
+
+
+def build_comparison(a: Path, b: Path, out: Path) -> tuple[Comparison, Path]:
+    """Compare the evaluations in the folders `a` and `b`, or the last ones of these runs, problem by problem.
+
+    Writes pages with every problem that flipped into the folder `out`; returns what was found and the `index.html`.
+    Evaluations without common tasks, or with other problems or gold answers, are refused (DataError).
+    """
+    from llemma.report.pages import build_comparison as build_pages
+
+    return build_pages(a, b, out)

@@ -7,7 +7,7 @@ index (one light row a problem) is loaded with the page, a chunk when one of its
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,13 +120,14 @@ def judged(evaluation: read.Evaluation) -> Judged:
     return Judged(read.label(evaluation.name), problems, dict(completions), verdicts, ran)
 
 
-def write(evaluations: Sequence[read.Evaluation], folder: Path) -> int:
-    """Write `samples-index.js` and `samples-NNN.js` into `folder`; returns the number of problems."""
+def write(evaluations: Sequence[read.Evaluation], folder: Path, tasks: Collection[str] | None = None) -> int:
+    """Write `samples-index.js` and `samples-NNN.js` into `folder`, of all tasks or of `tasks`; returns the number of
+    problems."""
     models = [judged(evaluation) for evaluation in evaluations]
     problems: dict[str, Problem] = {}
     for model in models:
         problems = {**model.problems, **problems}
-    ordered = list(problems.values())
+    ordered = [problem for problem in problems.values() if tasks is None or problem.task in tasks]
     for number in range(0, len(ordered), CHUNK):
         _script(
             folder,

@@ -15,12 +15,13 @@ from markupsafe import Markup
 from llemma.core.console import count, duration
 from llemma.core.errors import UsageError
 from llemma.core.files import replacing, write_json
-from llemma.report import bars, explorer, plots, read, tables
-from llemma.report.text import visible
+from llemma.report import bars, compare, explorer, plots, read, tables
+from llemma.report.text import shorten, visible
 
 ASSETS = ("style.css", "explorer.js")
 MARK = "report.json"
 EXAMPLES = 25  # dropped documents shown for each reason
+FLIPS = 500  # flipped problems in one list
 
 # Nothing from outside, nothing inline. The explorer may add its own chunks as scripts, by one checked name pattern.
 POLICY = (
@@ -79,6 +80,42 @@ def _folders(names: Sequence[str]) -> list[str]:
         number = seen[plain.lower()]
         result.append(plain if number == 1 else f"{plain}-{number}")
     return result
+
+
+def build_comparison(a: Path, b: Path, out: Path) -> tuple[compare.Comparison, Path]:
+    """Write the page that compares the evaluations in `a` and `b`; see `llemma.report.build_comparison`."""
+    sides = [compare.evaluation(folder) for folder in (a, b)]
+    found = compare.compare(*sides)
+    _check_target(out)
+    named = [msgspec.structs.replace(side, name=f"{mark}: {side.name}") for mark, side in zip("AB", sides, strict=True)]
+    with replacing(out) as folder:
+        folder.mkdir()
+        _assets(folder)
+        shared = {task.task for task in sides[0].facts.tasks} & {task.task for task in sides[1].facts.tasks}
+        problems = explorer.write(named, folder, shared)
+        title = f"{found.names[0]} and {found.names[1]}"
+        context = {"run": {"name": title}, "home": "", "ledger": {}, "problems": problems}
+        _page(folder, "compare.html", "index.html", found=found, sections=_compared(found), **context)
+        _page(folder, "samples.html", "samples.html", **context)
+        write_json(folder / MARK, Mark("llemma", list(found.names)))
+    return found, out / "index.html"
+
+
+def _compared(found: compare.Comparison) -> list[tuple[str, list[compare.Pair], list[tuple[str, list[compare.Flip]]]]]:
+    """Task by task: the pairs, and the flips by reading."""
+    tasks = dict.fromkeys(pair.task for pair in found.pairs)
+    return [
+        (
+            task,
+            [pair for pair in found.pairs if pair.task == task],
+            [
+                (kind, flips)
+                for kind in compare.KINDS
+                if (flips := [flip for flip in found.flips if (flip.task, flip.kind) == (task, kind)])
+            ],
+        )
+        for task in tasks
+    ]
 
 
 def write_run(run: read.Run, folder: Path, home: str = "") -> None:
@@ -181,6 +218,8 @@ def environment() -> Environment:
         "interval": interval,
         "tally": tables.tally,
         "when": when,
+        "p_value": compare.p_value,
+        "short_text": lambda text: shorten(visible(text), 60),
         "model_label": read.label,
     }
     made.globals |= {
@@ -189,6 +228,7 @@ def environment() -> Environment:
         "lasted": lasted,
         "WIDTH": bars.WIDTH,
         "EXAMPLES": EXAMPLES,
+        "FLIPS": FLIPS,
     }
     return made
 
