@@ -10,15 +10,16 @@ if TYPE_CHECKING:
     from llemma.report.compare import Comparison
 
 
-def build(runs: Sequence[Path], out: Path) -> Path:
+def build(runs: Sequence[Path], out: Path, every_published: bool = False) -> Path:
     """Write the report of `runs` into the folder `out` and return its `index.html`.
 
     A folder that is no report and not empty is refused (UsageError), a run that does not exist is a MissingError.
-    Parts that a run does not have yet are named on the page. Equal runs give equal bytes.
+    Parts that a run does not have yet are named on the page. Equal runs give equal bytes. The published figures stand
+    beside those of the paper's models, with `every_published` beside those of any model.
     """
     from llemma.report.pages import build as build_pages
 
-    return build_pages(runs, out)
+    return build_pages(runs, out, every_published)
 
 
 def build_comparison(a: Path, b: Path, out: Path) -> tuple[Comparison, Path]:
