@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -330,3 +331,16 @@ def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quie
     whys = [verdict.why for verdict in jsonl.read(tmp_path / VERDICTS, Verdict) if verdict.outcome == "no_answer"]
     assert any("ZeroDivisionError" in why for why in whys)
     assert rescore(tmp_path).llemma.scores == results.llemma.scores
+
+
+def test_judging_again_holds_one_problem_at_a_time(tmp_path, scripted, sums, quiet):
+    long = "we go on " * 500
+    backend = scripted(lambda request, sample: f"{long}{sample}. The answer is {sample % 3}.")
+    evaluate(backend, [sums], EvalConfig(k=64), tmp_path, console=quiet)
+    stored = sum(len(row.text) for row in jsonl.read(tmp_path / COMPLETIONS, Completion))
+    rescore(tmp_path)  # what is imported and cached at the first time does not count
+    tracemalloc.start()
+    rescore(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < stored / 2
