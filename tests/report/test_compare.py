@@ -188,3 +188,13 @@ def test_the_command_compares_two_and_only_two(two: tuple[Path, Path], capsys: p
     assert run(["report", "--compare", str(two[0])]) == 2
     rewrite(two[1], lambda problem: None if problem.id.startswith("generated/0000") else problem)
     assert run(["report", "--compare", str(two[0]), str(two[1])]) == 4
+
+
+def test_a_flip_opens_with_both_sides(two: tuple[Path, Path], tmp_path: Path, browse: Any) -> None:
+    _, page = build_comparison(*two, tmp_path / "out")
+    link = html.fromstring(page.read_bytes()).xpath("//table[@class='flips']//a/@href")[0]
+    seen = html.fromstring(browse(f"{page.parent.as_uri()}/{link}"))
+    assert seen.xpath("//*[contains(@class, 'side-of')]/h3")[0].text_content() == "A: one"
+    outcomes = [node.text_content() for node in seen.xpath("//*[contains(@class, 'badge')]")]
+    assert sum("right" in outcome for outcome in outcomes) >= 1 and len(outcomes) >= 2
+    assert seen.xpath("//a[@class='permalink']")[0].get("href") == link.removeprefix("samples.html")
