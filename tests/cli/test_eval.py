@@ -186,3 +186,18 @@ def test_tasks_of_programs_run_them_and_judge_their_values(tmp_path: Path) -> No
     if code == 3:
         pytest.skip("programs cannot be isolated on this machine")
     assert code == 0 and list(outcomes(out).values()) == ["right"] * 4
+
+
+def test_parts_are_told_and_published_figures_stand_beside_the_papers_models(
+    data: Path, said: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = said.rename(tmp_path / "llemma_7b.jsonl")
+    out = tmp_path / "out"
+    assert run(["eval", "-m", f"replay:{recorded}", "-t", "math", "--data", str(data), "--out", str(out), "-q"]) == 0
+    told = capsys.readouterr().out
+    rows = [line.split() for line in told.splitlines()]
+    assert next(row for row in rows if row[:1] == ["Geometry"])[1:3] == ["100.0", "(20.7"]
+    assert ["Llemma", "7B", "18.0", "33.5"] in rows and "3 of 5,000 problems" in told
+    assert run(["rescore", str(out), "-q"]) == 0
+    again = capsys.readouterr().out
+    assert told.startswith(again[: again.index("cost ")])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from llemma.core.errors import DataError, ItemsError, MissingError, RecipeError
 from llemma.core.files import read_json
 from llemma.core.types import Completion, Document, Problem, Verdict
 from llemma.evals.config import EvalConfig
-from llemma.evals.results import Results, text
+from llemma.evals.results import Results
 from llemma.evals.runner import COMPLETIONS, LIKELIHOODS, PROBLEMS, RESULTS, VERDICTS, evaluate, rescore
+from llemma.evals.shown import text
 from llemma.evals.task import Sampling, jsonl_task
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,7 @@ def files(out):
     final[VERDICTS] = [structs.replace(row, seconds=0.0) for row in jsonl.read(out / VERDICTS, Verdict)]
     results = json.loads((out / RESULTS).read_bytes())
     results["llemma"].pop("seconds")
+    results["llemma"].pop("costs")
     return {**final, RESULTS: json.dumps(results)}
 
 
@@ -328,3 +331,16 @@ def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quie
     whys = [verdict.why for verdict in jsonl.read(tmp_path / VERDICTS, Verdict) if verdict.outcome == "no_answer"]
     assert any("ZeroDivisionError" in why for why in whys)
     assert rescore(tmp_path).llemma.scores == results.llemma.scores
+
+
+def test_judging_again_holds_one_problem_at_a_time(tmp_path, scripted, sums, quiet):
+    long = "we go on " * 500
+    backend = scripted(lambda request, sample: f"{long}{sample}. The answer is {sample % 3}.")
+    evaluate(backend, [sums], EvalConfig(k=64), tmp_path, console=quiet)
+    stored = sum(len(row.text) for row in jsonl.read(tmp_path / COMPLETIONS, Completion))
+    rescore(tmp_path)  # what is imported and cached at the first time does not count
+    tracemalloc.start()
+    rescore(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < stored / 2

@@ -256,7 +256,47 @@ def facts(name: str, verdicts: list[Verdict], texts: list[dict[str, Any]], n: in
         "tasks": [asked | {"temperature": 0.6, "max_tokens": 256}],
         "general": ["prose"],
         "scores": scores(verdicts, texts, n, votes),
+        "curves": curves(n, votes),
+        "parts": parts(verdicts, n),
+        "costs": [cost()],
     }
+
+
+def cost() -> dict[str, Any]:
+    waits = {
+        "greedy": {"requests": 24, "median": 0.11, "p99": 0.52},
+        "maj": {"requests": 24, "median": 0.8, "p99": 1.5},
+    }
+    return {
+        "task": "generated-math",
+        "seconds": 71.5,
+        "samples": 216,
+        "tokens": 34_560,
+        "latencies": waits,
+        "judging": 0.4,
+    }
+
+
+def curves(n: int, votes: int) -> list[Score]:
+    names = [(kind, k) for kind in ("maj", "pass") for k in (2, 4, 8) if (kind, k) != ("maj", votes)]
+    return [
+        Score("generated-math", f"{kind}@{k}", 0.1 * k, 0.1 * k - 0.05, 0.1 * k + 0.05, n)
+        for kind, k in names
+        if k <= votes
+    ]
+
+
+def parts(verdicts: list[Verdict], n: int) -> list[dict[str, Any]]:
+    """Greedy scores by level, and by a subject of hostile name."""
+    greedy = [verdict for verdict in verdicts if verdict.problem.endswith("#greedy")]
+    groups = [("level", str(1 + level), greedy[level::3]) for level in range(3)] + [("subject", HOSTILE[0], greedy)]
+    made = []
+    for by, name, rows in groups:
+        outcomes = Counter(verdict.outcome for verdict in rows)
+        share = outcomes["right"] / max(1, len(rows))
+        score = Score("generated-math", "greedy", share, *wilson(share, len(rows)), len(rows), dict(outcomes))
+        made.append({"by": by, "name": name, "score": score})
+    return made
 
 
 def scores(verdicts: list[Verdict], texts: list[dict[str, Any]], n: int, votes: int) -> list[Score]:

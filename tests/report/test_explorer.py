@@ -96,3 +96,17 @@ def test_samples_without_problems_or_verdicts_are_still_shown(run_folder: Path, 
     explorer.write([read.Evaluation("base", tmp_path)], tmp_path)
     chunk = load(tmp_path / "samples-000.js")
     assert {item["sides"][0]["greedy"]["outcome"] for item in chunk["items"]} == {explorer.MISSING}  # type: ignore[index]
+
+
+def test_many_samples_make_small_files_and_few_formulas(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explorer, "CHUNK_SAMPLES", 5 * 2 * 9)  # five problems of two models
+    monkeypatch.setattr(explorer, "FORMULAS", 2)
+    explorer.write(read.run(run_folder).evaluations, tmp_path)
+    assert len(list(tmp_path.glob("samples-[0-9]*.js"))) == 5 and load(tmp_path / "samples-index.js")["chunk"] == 5
+    (item, *_) = load(tmp_path / "samples-000.js")["items"]  # type: ignore[misc]
+    samples = [sample for side in item["sides"] for vote in side["votes"] for sample in vote["samples"]]
+    assert len(samples) == 16
+    plain = [all(isinstance(piece, str) for piece in sample["text"]) for sample in samples]
+    assert sum(plain) >= 2 * 6

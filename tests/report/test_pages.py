@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +35,7 @@ def test_pages_ask_for_nothing_outside_their_folder(report: Path) -> None:
         targets = [*tree.xpath("//@src"), *tree.xpath("//@href")]
         assert targets
         for target in targets:
-            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=&-]+)?)", target), target
+            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=&%-]+)?)", target), target
             name = target.partition("#")[0]
             assert not name or (report / name).is_file()
     for asset in ("style.css", "explorer.js"):
@@ -71,6 +73,35 @@ def test_the_overview_says_what_was_run_and_found(report: Path) -> None:
         "torch 2.13.0",
     ):
         assert word in text
+
+
+def test_the_overview_tells_parts_curves_costs_and_samples(report: Path, made: ModuleType) -> None:
+    tree = html.fromstring((report / "index.html").read_bytes())
+    parts, drawn, cost, reading = (
+        tree.get_element_by_id(name) for name in ("parts", "samples-drawn", "cost", "reading")
+    )
+    assert len(parts.xpath(".//details")) == 2 and made.HOSTILE[0] in parts.text_content()
+    assert len(drawn.xpath(".//figure//*[local-name()='svg']")) == 1
+    assert [cell.text for cell in drawn.xpath(".//tbody//th")] == ["1", "2", "4", "8"]
+    assert "34.6k" in cost.text_content() and "0.11, 0.52" in cost.text_content()
+    badges = [" ".join(badge.text_content().split()) for badge in reading.xpath(".//*[contains(@class, 'badge')]")]
+    assert badges[:2] == ["right", "wrong"] and badges[2] in ("no answer", "cut off")
+    assert not tree.xpath("//section[@id='published']")  # no model of the paper
+
+
+def test_published_figures_stand_beside_the_papers_models(run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder / "eval" / "math", folder)
+    facts = json.loads((folder / "results.json").read_bytes())
+    facts["llemma"]["tasks"][0]["task"] = "gsm8k"
+    (folder / "results.json").write_text(json.dumps(facts))
+    assert "Minerva" not in build([folder], tmp_path / "none").read_text()
+    assert "540B" in build([folder], tmp_path / "all", every_published=True).read_text()
+    facts["llemma"]["model"] = "hf:EleutherAI/llemma_7b"
+    (folder / "results.json").write_text(json.dumps(facts))
+    text = html.fromstring(build([folder], tmp_path / "own").read_bytes()).get_element_by_id("published").text_content()
+    assert "36.4" in text and "Minerva 8B" in text and "540B" not in text
+    assert "Not asked as published" in text and "24 of 1,319 problems" in text
 
 
 def test_an_unfinished_run_shows_what_is_there(made: ModuleType, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def test_a_half_written_evaluation_gives_what_it_has(run_folder: Path, tmp_path:
     whole = (run_folder / "eval/base/completions.jsonl.zst").read_bytes()
     (tmp_path / "completions.jsonl.zst").write_bytes(whole[: len(whole) // 2])
     evaluation = read.Evaluation("base", tmp_path)
-    assert read.problems(evaluation) == []
-    assert len(read.completions(evaluation)) < 24 * 9
+    assert list(read.problems(evaluation)) == []
+    assert len(list(read.completions(evaluation))) < 24 * 9
 
 
 @pytest.mark.parametrize(

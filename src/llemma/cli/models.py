@@ -108,9 +108,10 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
-    from llemma.evals.results import text
+    from llemma.evals.shown import text
     from llemma.evals.task import open_task
     from llemma.evals.texts import is_folder, read_texts
+    from llemma.report.published import told
     from llemma.tools.config import SandboxConfig
 
     names = [name.strip() for item in tasks for name in item.split(",") if name.strip()]
@@ -136,7 +137,7 @@ def evaluate(
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
     results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
-    console.emit(results, f"{text(results)}\nevaluation: {folder}\n  next: llemma report {folder}")
+    console.emit(results, f"{text(results)}{told(folder)}\n\nevaluation: {folder}\n  next: llemma report {folder}")
 
 
 def _folder_name(model: str) -> str:
@@ -150,7 +151,8 @@ def _folder_name(model: str) -> str:
 def rescore(run: Path, judge: str | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
-    from llemma.evals.results import text
+    from llemma.evals.shown import text
+    from llemma.report.published import told
 
     results = runner.rescore(run, judge)
-    console.emit(results, text(results))
+    console.emit(results, text(results) + told(run))

@@ -14,15 +14,33 @@ FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=FOLDER)
-@click.option("--out", type=FOLDER, help="Folder for the pages; default RUN/report.")
+@click.option("--out", type=FOLDER, help="Folder for the pages; default RUN/report, or A/compare-B.")
+@click.option("--compare", is_flag=True, help="Compare two evaluations (or runs) A and B of the same problems.")
+@click.option("--published", is_flag=True, help="The paper's figures beside those of any model, not only its own.")
 @common
-def report(runs: tuple[Path, ...], out: Path | None, console: Console) -> None:
+def report(runs: tuple[Path, ...], out: Path | None, compare: bool, published: bool, console: Console) -> None:
     """Write the pages of RUNS: a folder that opens by double click."""
     from llemma.report import build
 
+    if compare:
+        _compare(runs, out, console)
+        return
     with console.progress("report"):
-        page = build(list(runs), out or runs[0] / "report")
+        page = build(list(runs), out or runs[0] / "report", every_published=published)
     console.emit({"report": str(page)}, f"report: {page}")
+
+
+def _compare(runs: tuple[Path, ...], out: Path | None, console: Console) -> None:
+    from llemma.report import build_comparison
+
+    if len(runs) != 2:
+        raise click.UsageError(f"--compare takes two folders, not {len(runs)}")
+    a, b = runs
+    with console.progress("compare"):
+        found, page = build_comparison(a, b, out or a / f"compare-{b.resolve().name}")
+    for line in found.warnings:
+        console.warn(line)
+    console.emit({"report": str(page), "comparison": found}, f"{found.text()}\n\nreport: {page}")
 
 
 @click.command()

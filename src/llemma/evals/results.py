@@ -6,28 +6,33 @@ completions can be judged again without the tasks or the model at hand.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from llemma.core import registry
-from llemma.core.console import table
 from llemma.core.types import OUTCOMES, Problem, Score, Verdict
-from llemma.evals.answers import Judge
-from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
-from llemma.evals.intervals import Z95, bootstrap_mean, bootstrap_means, wilson
+from llemma.evals.cost import Cost, Meter
+from llemma.evals.intervals import Z95
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
 from llemma.evals.perplexity import scores as perplexity_scores
+from llemma.evals.tally import GREEDY, SAMPLED, VOTED, Tally
 from llemma.evals.task import Source
-from llemma.evals.vote import clusters
 
-GREEDY, SAMPLED, VOTED = "greedy", "maj", "vote"
-"""What follows the `#` of a request's or verdict's id: the greedy sample, the k samples, the vote over these."""
+__all__ = [
+    "GREEDY",
+    "SAMPLED",
+    "VOTED",
+    "Facts",
+    "Part",
+    "Results",
+    "TaskFacts",
+    "gather",
+    "request_id",
+    "shape",
+    "split_id",
+]
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
@@ -59,6 +64,14 @@ class TaskFacts(msgspec.Struct, frozen=True):
     """Where the problems came from, with a checksum."""
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A score of the problems of a task that share a fact: `by` is `subject` or `level`, `name` its value."""
+
+    by: str
+    name: str
+    score: Score
+
+
 class Facts(msgspec.Struct, frozen=True):
     """The part of `results.json` that is ours."""
 
@@ -71,6 +84,10 @@ class Facts(msgspec.Struct, frozen=True):
     scores: list[Score] = []
     curves: list[Score] = []
     """maj@k and pass@k for the smaller k of `ladder`, and pass@K, out of the same samples."""
+    parts: list[Part] = []
+    """The scores again by subject and by level, where problems have them. A task's own score counts every problem
+    once (the totals over subjects that the paper prints), so it is their mean weighted by their problems."""
+    costs: list[Cost] = []
     general: list[str] = []
     """Subsets of texts that are not mathematics."""
     seed: int = 0
@@ -112,104 +129,38 @@ def split_id(request: str) -> tuple[str, str]:
     return problem, mode
 
 
-class Tally:
-    """Verdicts of one task, counted as they stream by."""
-
-    def __init__(self, judge: Judge) -> None:
-        self.judge = judge
-        self.greedy: Counter[str] = Counter()
-        self.samples: Counter[str] = Counter()
-        self.votes: Counter[str] = Counter()
-        self.won: list[float] = []
-        self.drawn: list[Samples] = []
-        self._open: list[Verdict] = []
-
-    def add(self, verdict: Verdict, mode: str) -> None:
-        """Count one verdict; the samples of a problem come before its vote."""
-        if mode == GREEDY:
-            self.greedy[verdict.outcome] += 1
-        elif mode == SAMPLED:
-            self.samples[verdict.outcome] += 1
-            self._open.append(verdict)
-        else:
-            self.votes[verdict.outcome] += 1
-            self.won.append(float(verdict.outcome == "right"))
-            self.drawn.append(_samples(self._open, verdict, self.judge))
-            self._open = []
-
-    def scores(self, facts: TaskFacts) -> list[Score]:
-        """`greedy`, and with k samples `maj@k` and `pass@1` (the mean share of right samples)."""
-        n = sum(self.greedy.values())
-        found = [_proportion(facts.task, "greedy", self.greedy, wilson(self.greedy["right"], n))] if n else []
-        if self.won:
-            found.append(_proportion(facts.task, f"maj@{facts.k}", self.votes, _mean_interval(self.won, facts.seed)))
-            shares = [sum(samples.right) / len(samples.right) for samples in self.drawn]
-            low, high = _mean_interval(shares, facts.seed)
-            value, outcomes = math.fsum(shares) / len(shares), _ordered(self.samples)
-            found.append(Score(facts.task, "pass@1", value, low, high, len(shares), outcomes))
-        return found
-
-    def curves(self, facts: TaskFacts) -> list[Score]:
-        """maj@k for 1 < k < K and pass@k for 1 < k <= K; see `curves` for the estimators.
-
-        A judge with a vote of its own has no maj@k but the voted one: its clusters depend on the order of all samples.
-        """
-        if not self.drawn:
-            return []
-        fewest = min(len(samples.right) for samples in self.drawn)
-        ks = [k for k in ladder(facts.k) if 1 < k <= fewest]
-        smaller = [k for k in ks if k < facts.k] if self.judge.vote is None else []
-        values = np.hstack([majority_curve(self.drawn, smaller, facts.seed), pass_curve(self.drawn, ks)])
-        names = [*(f"maj@{k}" for k in smaller), *(f"pass@{k}" for k in ks)]
-        return _curve(facts, names, values)
-
-
-def _samples(sampled: Sequence[Verdict], vote: Verdict, judge: Judge) -> Samples:
-    rights = [verdict.outcome == "right" for verdict in sampled]
-    if judge.vote is not None or vote.outcome in ("error", "timeout"):  # no clusters of its own, or none
-        return Samples(rights, [None] * len(rights))
-    return Samples(rights, clusters([verdict.answer for verdict in sampled], judge.canonical))
-
-
-def _curve(facts: TaskFacts, names: Sequence[str], values: NDArray[np.float64]) -> list[Score]:
-    found = []
-    for name, column, spread in zip(names, values.T, bootstrap_means(values, facts.seed), strict=True):
-        low, high = _wilson_of_equal(column.tolist()) or spread
-        found.append(Score(facts.task, name, float(column.mean()), low, high, len(column)))
-    return found
-
-
-def _mean_interval(values: Sequence[float], seed: int) -> tuple[float, float]:
-    return _wilson_of_equal(values) or bootstrap_mean(values, seed)
-
-
-def _wilson_of_equal(values: Sequence[float]) -> tuple[float, float] | None:
-    # resampling equal values shows no spread, however few they are; Wilson's interval does
-    extreme = len(set(values)) == 1 and values[0] in (0.0, 1.0)
-    return wilson(round(sum(values)), len(values)) if extreme else None
-
-
-def _proportion(task: str, metric: str, outcomes: Counter[str], interval: tuple[float, float]) -> Score:
-    n = sum(outcomes.values())
-    return Score(task, metric, outcomes["right"] / n, *interval, n, _ordered(outcomes))
-
-
-def _ordered(outcomes: Counter[str]) -> dict[str, int]:
-    return {name: outcomes[name] for name in OUTCOMES if outcomes[name]}
-
-
 def gather(
-    facts: Facts, problems: Mapping[str, Problem], verdicts: Iterable[Verdict], likelihoods: Sequence[Scored]
+    facts: Facts,
+    problems: Mapping[str, Problem],
+    verdicts: Iterable[Verdict],
+    likelihoods: Sequence[Scored],
+    meter: Meter,
 ) -> Results:
-    """All scores of a run. `problems` by id; `verdicts` as they were written."""
+    """All scores of a run. `problems` by id; `verdicts` as they were written; `meter` has counted the completions.
+
+    The seconds in the backend of each task are those of `facts.costs`; all else there is made again.
+    """
     tallies = {task.task: Tally(registry.find("judge", task.judge)) for task in facts.tasks}
     for verdict in verdicts:
-        problem, mode = split_id(verdict.problem)
-        tallies[problems[problem].task].add(verdict, mode)
-    scores = [score for task in facts.tasks for score in tallies[task.task].scores(task)]
+        name, mode = split_id(verdict.problem)
+        task = problems[name].task
+        tallies[task].add(name, verdict, mode)
+        meter.judged(task, verdict.seconds)
+    scores = [s for task in facts.tasks for s in tallies[task.task].scores(task.task, task.k, task.seed)]
+    curves = [s for task in facts.tasks for s in tallies[task.task].curves(task.task, task.k, task.seed)]
+    parts = [part for task in facts.tasks for part in _parts(task, tallies[task.task], problems)]
     scores += perplexity_scores(likelihoods, facts.general, facts.seed)
-    curves = [score for task in facts.tasks for score in tallies[task.task].curves(task)]
-    return shape(msgspec.structs.replace(facts, scores=scores, curves=curves))
+    walls = {cost.task: cost.seconds for cost in facts.costs}
+    costs = list(meter.costs(tallies, walls))
+    return shape(msgspec.structs.replace(facts, scores=scores, curves=curves, parts=parts, costs=costs))
+
+
+def _parts(task: TaskFacts, tally: Tally, problems: Mapping[str, Problem]) -> list[Part]:
+    return [
+        Part(by, name, score)
+        for by, name, members in tally.parts(problems)
+        for score in tally.scores(task.task, task.k, task.seed, members)
+    ]
 
 
 def shape(facts: Facts) -> Results:
@@ -254,29 +205,3 @@ def _configuration(task: TaskFacts) -> dict[str, Any]:
         },
         "metadata": {"version": task.version, "judge": task.judge, "judge_version": task.judge_version},
     }
-
-
-def text(results: Results) -> str:
-    """All scores for a terminal: value, 95 % interval, count, how the items ended; then the curves."""
-    rows = [_line(score) for score in results.llemma.scores]
-    rows += [_line(score) for score in results.llemma.curves]
-    shown = table(("task", "metric", "value", "95 % interval", "n", "outcomes"), rows)
-    ran = [f"programs of {task.task}: {_counts(task.programs)}" for task in results.llemma.tasks if task.programs]
-    return "\n".join([shown, *ran])
-
-
-def _counts(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in numbers.items() if n)
-
-
-def _line(score: Score) -> tuple[str, ...]:
-    bits = score.metric == METRIC
-    scale, unit = (1, "") if bits else (100, " %")
-    value = f"{score.value * scale:.{3 if bits else 1}f}{unit}"
-    interval = (
-        "no interval"
-        if score.n < 2 and score.low == score.high
-        else f"{score.low * scale:.{3 if bits else 1}f} to {score.high * scale:.{3 if bits else 1}f}"
-    )
-    ends = _counts(score.outcomes)
-    return score.task, score.metric, value, interval, f"{score.n:,}", ends or "-"

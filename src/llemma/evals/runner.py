@@ -13,7 +13,7 @@ out/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from llemma.evals import journal as log
 from llemma.evals.answers import Judge
 from llemma.evals.answers.tasks import ready
 from llemma.evals.config import EvalConfig
+from llemma.evals.cost import Cost, Meter
 from llemma.evals.journal import Journal
 from llemma.evals.judging import Sample, judged_safely, samples, verdicts
 from llemma.evals.perplexity import Passage, Scored, select
@@ -66,9 +67,10 @@ def evaluate(
     passages = _passages(texts or {}, config)
     likelihoods = _score(backend, passages, journal, console)
     requests = {task.name: plan(task, chosen, config) for task, (_, chosen) in asked}
-    seconds = likelihoods.seconds
-    for task, _ in asked:
-        seconds += _ask(backend, task, requests[task.name], problems, config, journal, console)
+    walls = [
+        Cost(task.name, _ask(backend, task, requests[task.name], problems, config, journal, console))
+        for task, _ in asked
+    ]
     jsonl.write(out / PROBLEMS, problems.values())
     jsonl.write(out / COMPLETIONS, _stored(backend, requests, config, journal))
     if any(task.program for task in tasks):
@@ -78,7 +80,8 @@ def evaluate(
         model=backend.name,
         identity=backend.identity,
         device=backend.device,
-        seconds=round(seconds, 3),
+        seconds=round(likelihoods.seconds + sum(cost.seconds for cost in walls), 3),
+        costs=walls,
         tasks=[_facts(task, total, len(chosen), config) for task, (total, chosen) in asked],
         general=config.general,
         seed=config.seed,
@@ -106,10 +109,12 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
     facts = msgspec.structs.replace(facts, tasks=dated)
     programs = {task.task for task in facts.tasks if task.sandbox}
     runs = jsonl.read(out / EXECUTIONS, Ran) if programs else ()
-    judged = samples(jsonl.read(out / COMPLETIONS, Completion), problems, programs, runs)
+    meter = Meter()
+    completions = _metered(jsonl.read(out / COMPLETIONS, Completion), problems, meter)
+    judged = samples(completions, problems, programs, runs)
     jsonl.write(out / VERDICTS, verdicts(judged, problems, judges))
     rows = list(jsonl.read(out / LIKELIHOODS, Scored))
-    results = gather(facts, problems, jsonl.read(out / VERDICTS, Verdict), rows)
+    results = gather(facts, problems, jsonl.read(out / VERDICTS, Verdict), rows, meter)
     write_json(out / RESULTS, results)
     errors, items = results.errors()
     if errors > facts.max_errors * items:
@@ -119,6 +124,14 @@ def _settle(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> Results
             mend="their reasons are in the verdicts; the same command asks only these again",
         )
     return results
+
+
+def _metered(completions: Iterable[Completion], problems: Mapping[str, Problem], meter: Meter) -> Iterator[Completion]:
+    for completion in completions:
+        name, mode = split_id(completion.request)
+        if name in problems:
+            meter.completion(problems[name].task, mode, completion)
+        yield completion
 
 
 def _endings(out: Path, facts: Facts, problems: Mapping[str, Problem]) -> dict[str, dict[str, int]]:

@@ -1,4 +1,5 @@
-"""The sample explorer's data: every problem with what each model answered, cut into script files of 500 problems.
+"""The sample explorer's data: every problem with what each model answered, cut into script files of at most 500
+problems.
 
 A page opened by double click may load scripts but not `fetch`, so data travel as assignments to `window.llemma`. The
 index (one light row a problem) is loaded with the page, a chunk when one of its problems is opened or searched through.
@@ -7,7 +8,7 @@ index (one light row a problem) is loaded with the page, a chunk when one of its
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from llemma.report import read
 from llemma.report.formulas import Piece, pieces
 from llemma.report.text import shorten, visible
 
-CHUNK = 500
+CHUNK = 500  # problems of a script file, fewer where they have many samples
+CHUNK_SAMPLES = 5_000
+FORMULAS = 32  # samples of a problem and model whose formulas are set; of the others they are shown as written
 SNIPPET = 280  # characters of a problem kept in the index, for the list and the quick search
 OUTPUT = 1_000  # characters of what a program printed
 MISSING = "not judged"
@@ -120,22 +123,25 @@ def judged(evaluation: read.Evaluation) -> Judged:
     return Judged(read.label(evaluation.name), problems, dict(completions), verdicts, ran)
 
 
-def write(evaluations: Sequence[read.Evaluation], folder: Path) -> int:
-    """Write `samples-index.js` and `samples-NNN.js` into `folder`; returns the number of problems."""
+def write(evaluations: Sequence[read.Evaluation], folder: Path, tasks: Collection[str] | None = None) -> int:
+    """Write `samples-index.js` and `samples-NNN.js` into `folder`, of all tasks or of `tasks`; returns the number of
+    problems."""
     models = [judged(evaluation) for evaluation in evaluations]
     problems: dict[str, Problem] = {}
     for model in models:
         problems = {**model.problems, **problems}
-    ordered = list(problems.values())
-    for number in range(0, len(ordered), CHUNK):
-        _script(
-            folder,
-            f"{number // CHUNK:03d}",
-            f"chunks[{number // CHUNK}]",
-            _chunk(ordered[number : number + CHUNK], models),
-        )
-    _script(folder, "index", "index", _index(ordered, models))
+    ordered = [problem for problem in problems.values() if tasks is None or problem.task in tasks]
+    size = chunk_size(ordered, models)
+    for number, start in enumerate(range(0, len(ordered), size)):
+        _script(folder, f"{number:03d}", f"chunks[{number}]", _chunk(ordered[start : start + size], models))
+    _script(folder, "index", "index", _index(ordered, models, size))
     return len(ordered)
+
+
+def chunk_size(problems: Sequence[Problem], models: Sequence[Judged]) -> int:
+    """Problems of a script file, so that none holds many more than `CHUNK_SAMPLES` samples."""
+    samples = sum(len(group) for model in models for group in model.completions.values())
+    return max(1, min(CHUNK, CHUNK_SAMPLES * len(problems) // max(1, samples)))
 
 
 def _script(folder: Path, name: str, target: str, value: Any) -> None:
@@ -213,7 +219,9 @@ def _sample(completion: Completion, reading: str, problem: str, model: Judged) -
     verdict = model.verdicts.get(place)
     return Sample(
         # a program holds no formulas, whatever its dollar signs are for
-        text=[visible(completion.text)] if place in model.ran else pieces(completion.text),
+        text=[visible(completion.text)]
+        if place in model.ran or completion.sample >= FORMULAS
+        else pieces(completion.text),
         outcome=verdict.outcome if verdict else MISSING,
         answer=visible(verdict.answer) if verdict and verdict.answer is not None else None,
         why=visible(verdict.why if verdict else completion.error),
@@ -247,10 +255,10 @@ def _written(sample: Sample) -> str | None:
     return (sample.answer or "").strip() or None
 
 
-def _index(problems: Sequence[Problem], models: Sequence[Judged]) -> Index:
+def _index(problems: Sequence[Problem], models: Sequence[Judged], chunk: int) -> Index:
     return Index(
         models=[visible(model.label) for model in models],
-        chunk=CHUNK,
+        chunk=chunk,
         ids=[problem.id for problem in problems],
         texts=[shorten(visible(problem.text), SNIPPET) for problem in problems],
         answers=[shorten(visible(problem.answer), 60) for problem in problems],

@@ -15,12 +15,14 @@ from markupsafe import Markup
 from llemma.core.console import count, duration
 from llemma.core.errors import UsageError
 from llemma.core.files import replacing, write_json
-from llemma.report import bars, explorer, plots, read, tables
-from llemma.report.text import visible
+from llemma.report import bars, compare, details, explorer, plots, published, read, tables
+from llemma.report.changes import kind
+from llemma.report.text import shorten, visible
 
 ASSETS = ("style.css", "explorer.js")
 MARK = "report.json"
 EXAMPLES = 25  # dropped documents shown for each reason
+FLIPS = 500  # flipped problems in one list
 
 # Nothing from outside, nothing inline. The explorer may add its own chunks as scripts, by one checked name pattern.
 POLICY = (
@@ -36,7 +38,7 @@ class Mark(msgspec.Struct, frozen=True):
     runs: list[str]
 
 
-def build(runs: Sequence[Path], out: Path) -> Path:
+def build(runs: Sequence[Path], out: Path, every_published: bool = False) -> Path:
     """Write the report of `runs` into `out`; see `llemma.report.build`."""
     if not runs:
         raise UsageError("no run to report on", mend="name at least one run folder")
@@ -46,10 +48,10 @@ def build(runs: Sequence[Path], out: Path) -> Path:
     with replacing(out) as folder:
         folder.mkdir()
         if len(found) == 1:
-            write_run(found[0], folder)
+            write_run(found[0], folder, every_published=every_published)
         else:
             for run, name in zip(found, names, strict=True):
-                write_run(run, folder / name, home="../index.html")
+                write_run(run, folder / name, home="../index.html", every_published=every_published)
             _assets(folder)
             overview = [(name, run, tables.compare(run.evaluations)) for name, run in zip(names, found, strict=True)]
             _page(folder, "runs.html", "index.html", overview=overview)
@@ -81,14 +83,52 @@ def _folders(names: Sequence[str]) -> list[str]:
     return result
 
 
-def write_run(run: read.Run, folder: Path, home: str = "") -> None:
-    """All pages of one run into `folder`; `home` links back to a list of runs."""
+def build_comparison(a: Path, b: Path, out: Path) -> tuple[compare.Comparison, Path]:
+    """Write the page that compares the evaluations in `a` and `b`; see `llemma.report.build_comparison`."""
+    sides = [compare.evaluation(folder) for folder in (a, b)]
+    found = compare.compare(*sides)
+    _check_target(out)
+    named = [msgspec.structs.replace(side, name=f"{mark}: {side.name}") for mark, side in zip("AB", sides, strict=True)]
+    with replacing(out) as folder:
+        folder.mkdir()
+        _assets(folder)
+        shared = {task.task for task in sides[0].facts.tasks} & {task.task for task in sides[1].facts.tasks}
+        problems = explorer.write(named, folder, shared)
+        title = f"{found.names[0]} and {found.names[1]}"
+        context = {"run": {"name": title}, "home": "", "ledger": {}, "problems": problems}
+        _page(folder, "compare.html", "index.html", found=found, sections=_compared(found), **context)
+        _page(folder, "samples.html", "samples.html", **context)
+        write_json(folder / MARK, Mark("llemma", list(found.names)))
+    return found, out / "index.html"
+
+
+def _compared(found: compare.Comparison) -> list[tuple[str, list[compare.Pair], list[tuple[str, list[compare.Flip]]]]]:
+    """Task by task: the pairs, and the flips by reading."""
+    tasks = dict.fromkeys(pair.task for pair in found.pairs)
+    return [
+        (
+            task,
+            [pair for pair in found.pairs if pair.task == task],
+            [
+                (kind, flips)
+                for kind in compare.KINDS
+                if (flips := [flip for flip in found.flips if (flip.task, flip.kind) == (task, kind)])
+            ],
+        )
+        for task in tasks
+    ]
+
+
+def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool = False) -> None:
+    """All pages of one run into `folder`; `home` links back to a list of runs. With `every_published`, the published
+    figures stand beside any model's."""
     folder.mkdir(exist_ok=True)
     _assets(folder)
     problems = explorer.write(run.evaluations, folder) if run.evaluations else 0
     ledger = dropped(run)
     context = {"run": run, "home": home, "problems": problems, "ledger": ledger}
-    _page(folder, "index.html", "index.html", **context, **overview(run))
+    beside = published.all_beside(run.evaluations, every_published)
+    _page(folder, "index.html", "index.html", **context, beside=beside, **overview(run))
     if problems:
         _page(folder, "samples.html", "samples.html", **context)
     if ledger:
@@ -106,10 +146,41 @@ def overview(run: read.Run) -> dict[str, Any]:
         "loss": Markup(plots.training_loss(curves)),
         "validation": Markup(plots.validation_loss(curves)),
         "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
+        **_finer(run),
         "subsets": tables.subsets(run),
         "sources": tables.sources(run.stats) if run.stats else [],
         "skipped": tables.skipped(run.stats) if run.stats else [],
     }
+
+
+def _finer(run: read.Run) -> dict[str, Any]:
+    """Parts, curves, costs and samples of the evaluations."""
+    models = [read.label(one.name) for one in run.evaluations]
+    return {
+        "parts": details.parts(run.evaluations),
+        "curves": [(task, Markup(curves_figure(task, lines, models)), lines) for task, lines in _curves(run)],
+        "costs": details.costs(run.evaluations),
+        "readings": list(details.readings(run.evaluations)),
+        "shown": details.samples(run.evaluations[-1]) if run.evaluations else {},
+    }
+
+
+def _curves(run: read.Run) -> list[tuple[str, list[details.CurveLine]]]:
+    return list(details.curves(run.evaluations).items())
+
+
+def curves_figure(task: str, lines: Sequence[details.CurveLine], models: Sequence[str]) -> str:
+    """maj@k and pass@k over k with their intervals, as an `<svg>` element: colours tell models apart, or of one model
+    the two readings."""
+    bands = []
+    for line in lines:
+        alone = len(models) == 1
+        values = [[100 * getattr(score, end) for _, score in line.points] for end in ("value", "low", "high")]
+        colour = (1 if line.kind == "maj" else 3) if alone else line.model
+        name = f"{line.kind}@k" if alone else f"{line.kind}, {models[line.model]}"
+        curve = plots.Curve(name, [float(k) for k, _ in line.points], values[0], colour)
+        bands.append(plots.Band(curve, values[1], values[2], dashed=not alone and line.kind == "pass"))
+    return plots.over_samples(bands, f"{task}: share of problems solved over samples", anchor(f"curve {task}"))
 
 
 def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars.Scale]]:
@@ -181,6 +252,9 @@ def environment() -> Environment:
         "interval": interval,
         "tally": tables.tally,
         "when": when,
+        "p_value": compare.p_value,
+        "kind": kind,
+        "short_text": lambda text: shorten(visible(text), 60),
         "model_label": read.label,
     }
     made.globals |= {
@@ -189,6 +263,8 @@ def environment() -> Environment:
         "lasted": lasted,
         "WIDTH": bars.WIDTH,
         "EXAMPLES": EXAMPLES,
+        "PUBLISHED": published.SOURCE,
+        "FLIPS": FLIPS,
     }
     return made
 

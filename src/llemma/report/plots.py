@@ -1,11 +1,11 @@
-"""Training curves as SVG that belongs to the page: no fonts, no style attributes, colours of light and dark."""
+"""Curves as SVG that belongs to the page: no fonts, no style attributes, colours of light and dark."""
 
 from __future__ import annotations
 
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -111,6 +111,20 @@ def _figure(
 ) -> str:
     if not lines:
         return ""
+
+    def draw(axes: Any) -> None:
+        for line in lines:
+            axes.plot(line.x, line.y, color=_SERIES[line.colour % SERIES], lw=1.4, marker="o" if marks else "", ms=3)
+        _dress(axes, joints)
+        if marks:
+            _name_ends(axes, lines)
+
+    return _draw(draw, salt, title, 0.70 if marks else 0.90)
+
+
+def _draw(draw: Callable[[Any], None], salt: str, title: str, width: float) -> str:
+    """The `<svg>` element of what `draw` puts on axes that take the share `width` of the figure; `salt` names its parts
+    and must differ between the figures of a page."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -121,15 +135,37 @@ def _figure(
             {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8.5, "text.parse_math": False}
         )
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=100)
-        axes = figure.add_axes((0.075, 0.12, 0.70 if marks else 0.90, 0.78))
-        for line in lines:
-            axes.plot(line.x, line.y, color=_SERIES[line.colour % SERIES], lw=1.4, marker="o" if marks else "", ms=3)
-        _dress(axes, joints)
-        if marks:
-            _name_ends(axes, lines)
+        draw(figure.add_axes((0.075, 0.12, width, 0.78)))
         buffer = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call,unused-ignore]
     return page_svg(buffer.getvalue(), title, salt)
+
+
+class Band(msgspec.Struct, frozen=True):
+    """A curve over k with its 95 % intervals: `y`, `low` and `high` in per cent."""
+
+    line: Curve
+    low: list[float]
+    high: list[float]
+    dashed: bool = False
+
+
+def over_samples(bands: Sequence[Band], title: str, salt: str) -> str:
+    """Curves over the number of samples k on a logarithmic axis, as an `<svg>` element."""
+    ks = sorted({k for band in bands for k in band.line.x})
+
+    def draw(axes: Any) -> None:
+        lines = [msgspec.structs.replace(band.line, x=[math.log2(k) for k in band.line.x]) for band in bands]
+        for band, line in zip(bands, lines, strict=True):
+            colour = _SERIES[line.colour % SERIES]
+            axes.fill_between(line.x, band.low, band.high, color=colour, alpha=0.16, lw=0)
+            axes.plot(line.x, line.y, color=colour, lw=1.4, marker="o", ms=3, ls="--" if band.dashed else "-")
+        _dress(axes, [])
+        axes.set_xticks([math.log2(k) for k in ks], [f"{k:g}" for k in ks])
+        axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]), top=min(100.0, axes.get_ylim()[1]))
+        _name_ends(axes, lines)
+
+    return _draw(draw, salt, title, 0.70)
 
 
 def _dress(axes: Any, joints: Sequence[tuple[float, str]]) -> None:

@@ -15,7 +15,8 @@ import msgspec
 from llemma.core import jsonl
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import read_json
-from llemma.core.types import Completion, Dropped, Problem, RunRecord, Score, Verdict
+from llemma.core.types import Completion, Dropped, Problem, RunRecord, Verdict
+from llemma.report.facts import Facts
 
 T = TypeVar("T")
 
@@ -98,30 +99,6 @@ class Training(msgspec.Struct, frozen=True):
     record: RunRecord | None
     plan: TrainPlan | None
     metrics: list[Metric]
-
-
-class TaskFacts(msgspec.Struct, frozen=True):
-    """How a task was asked."""
-
-    task: str
-    shots: int = 0
-    judge: str = ""
-    problems: int = 0
-    asked: int = 0
-    k: int = 1
-    temperature: float = 0.0
-    max_tokens: int = 0
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """Our part of `results.json`; `general` names subsets of text that is no mathematics, `seconds` are the model's."""
-
-    model: str = ""
-    device: str = ""
-    seconds: float = 0.0
-    tasks: list[TaskFacts] = []
-    scores: list[Score] = []
-    general: list[str] = []
 
 
 class _Results(msgspec.Struct, frozen=True):
@@ -286,28 +263,26 @@ def _stages(folder: Path, absent: list[str]) -> list[Stage]:
     return sorted((stage for stage in found if stage), key=lambda stage: (-stage.seconds, stage.unit))
 
 
-def _rows(path: Path, kind: type[T]) -> list[T]:
+def _rows(path: Path, kind: type[T]) -> Iterator[T]:
     """All records that can be read; a file that is still being written ends early."""
-    rows: list[T] = []
     if path.is_file():
         try:
-            rows.extend(jsonl.read(path, kind))
+            yield from jsonl.read(path, kind)
         except DataError:
-            return rows
-    return rows
+            return
 
 
-def problems(evaluation: Evaluation) -> list[Problem]:
+def problems(evaluation: Evaluation) -> Iterator[Problem]:
     """The problems of an evaluation, in their order."""
     return _rows(evaluation.folder / "problems.jsonl.zst", Problem)
 
 
-def completions(evaluation: Evaluation) -> list[Completion]:
+def completions(evaluation: Evaluation) -> Iterator[Completion]:
     """Every sampled completion of an evaluation."""
     return _rows(evaluation.folder / "completions.jsonl.zst", Completion)
 
 
-def verdicts(evaluation: Evaluation) -> list[Verdict]:
+def verdicts(evaluation: Evaluation) -> Iterator[Verdict]:
     """Every verdict of an evaluation; its `problem` is the id of the request, or `<problem>#vote` for a vote."""
     return _rows(evaluation.folder / "verdicts.jsonl.zst", Verdict)
 
@@ -329,12 +304,12 @@ class Ran(msgspec.Struct, frozen=True):
     execution: Ending | None
 
 
-def executions(evaluation: Evaluation) -> list[Ran]:
+def executions(evaluation: Evaluation) -> Iterator[Ran]:
     """The ends of the programs of an evaluation; empty where its tasks run none."""
     return _rows(evaluation.folder / "executions.jsonl.zst", Ran)
 
 
-def likelihoods(evaluation: Evaluation) -> list[Scored]:
+def likelihoods(evaluation: Evaluation) -> Iterator[Scored]:
     """What the model made of every passage of held-out text."""
     return _rows(evaluation.folder / "likelihoods.jsonl.zst", Scored)
 
