@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,31 +24,17 @@ from llemma.backends.hub import Hub, parse
 from llemma.backends.hub_network import PlainState
 from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError
 from llemma.core.types import Completion, Request
-from llemma.model import weights
-from llemma.model.llama import Llama, LlamaConfig
 from llemma.tokens import tokenizer as tokenizers
 
 SHOTS = "Q: what is two plus two?\nA: four.\n\n" * 3
 CONTEXT = 96
-
-
-def save(folder: Path) -> Path:
-    """A tiny Llama with random weights, as our own training saves one."""
-    tokenizers.train_bpe([SHOTS + "Problem: solution 0 1 2 3 4 5 6 7 8 9"] * 10, 300, folder / "t")
-    found = tokenizers.load(folder / "t")
-    config = LlamaConfig(
-        vocab_size=found.vocab_size,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        initializer_range=0.3,
-    )
-    model = Llama(config).init_weights(1)
-    weights.save(model, folder / "m", tokenizer=folder / "t", bos=found.bos, eos=found.eos)
-    return folder / "m"
+SHAPE = {
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+    "initializer_range": 0.3,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +44,9 @@ def pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(tmp_path_factory.mktemp("hub"))
+def folder(tmp_path_factory: pytest.TempPathFactory, saved: Callable[..., Path]) -> Path:
+    text = SHOTS + "Problem: solution 0 1 2 3 4 5 6 7 8 9"
+    return saved(tmp_path_factory.mktemp("hub") / "m", text, **SHAPE)
 
 
 @pytest.fixture(scope="module")

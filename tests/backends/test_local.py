@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,29 +18,13 @@ from llemma.backends.local import Local
 from llemma.backends.scoring import windows
 from llemma.core.errors import MissingError
 from llemma.core.types import Request
-from llemma.model import weights
-from llemma.model.llama import Llama, LlamaConfig
-from llemma.tokens import tokenizer as tokenizers
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("model")
-    tokenizers.train_bpe(["what is two plus two? four. Problem: solution"] * 10, 300, root / "t")
-    found = tokenizers.load(root / "t")
-    config = LlamaConfig(
-        vocab_size=found.vocab_size,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=32,
-    )
-    weights.save(
-        Llama(config).init_weights(1), root / "run" / "final", tokenizer=root / "t", bos=found.bos, eos=found.eos
-    )
-    return root / "run"
+def folder(tmp_path_factory: pytest.TempPathFactory, saved: Callable[..., Path]) -> Path:
+    run = tmp_path_factory.mktemp("model") / "run"
+    saved(run / "final", max_position_embeddings=32)
+    return run
 
 
 @given(st.integers(0, 400), st.integers(1, 40))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +30,9 @@ START_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from llemma.model import weights
-    from llemma.model.llama import Llama, LlamaConfig
-    from llemma.tokens import tokenizer as tokenizers
-
+def folder(tmp_path_factory: pytest.TempPathFactory, saved: Callable[..., Path]) -> Path:
     root = tmp_path_factory.mktemp("served")
-    tokenizers.train_bpe(["what is two plus two? four. Problem: solution"] * 10, 300, root / "t")
-    found = tokenizers.load(root / "t")
-    config = LlamaConfig(
-        vocab_size=found.vocab_size,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=256,
-    )
-    model = Llama(config).init_weights(1)
-    weights.save(model, root / "final", tokenizer=root / "t", bos=found.bos, eos=found.eos)
+    saved(root / "final", max_position_embeddings=256)
     # without this the server answers greedily, whatever temperature it is asked for
     (root / "final" / "generation_config.json").write_text(json.dumps({"do_sample": True}))
     return root / "final"
