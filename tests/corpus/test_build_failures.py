@@ -210,6 +210,7 @@ MOMENTS: list[Callable[[Path], bool]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_moment_and_run_again_it_gives_the_same_bytes(workers: int, small: Any, tmp_path: Path) -> None:
     section, out = small.config(workers=workers), tmp_path / "out"

@@ -54,6 +54,7 @@ def test_a_server_that_dies_is_replaced_and_its_program_told(single: Sandbox) ->
         assert single.run("2").value == "2"
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_replaced_and_its_program_told(single: Sandbox) -> None:
     with contextlib.closing(single):
         result = during(single, lambda pid: os.kill(pid, signal.SIGSTOP), "while True: pass")

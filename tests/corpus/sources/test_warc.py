@@ -193,6 +193,7 @@ def test_is_html_order() -> None:
     assert not is_html(b"<html>", "image/png") and not is_html(b"{}", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_file(), reason="the real crawl is not on this machine")
 def test_real_crawl() -> None:
     started = time.process_time()

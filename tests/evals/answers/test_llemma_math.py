@@ -181,6 +181,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_hostile_answers_end_in_time_and_the_next_is_right(monkeypatch):
     monkeypatch.setattr(workers, "SECONDS", 0.6)
     assert outcome("\\frac{2}{4}", "\\frac{1}{2}") == "right"
@@ -194,6 +195,7 @@ def test_hostile_answers_end_in_time_and_the_next_is_right(monkeypatch):
     assert outcome("\\frac{2}{4}", "\\frac{1}{2}") == "right"
 
 
+@pytest.mark.slow
 def test_two_threads_with_towers_end_within_five_seconds():
     def judged(tower):
         begun = time.monotonic()

@@ -141,6 +141,7 @@ def test_what_is_more_than_arithmetic_is_never_run(text):
     assert time.monotonic() - begun < 0.5
 
 
+@pytest.mark.slow
 def test_hostile_numbers_end_in_time_and_the_next_is_right(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "SECONDS", 0.6)
     assert outcome("\\frac{10}{2}", "5") == "right"

@@ -107,6 +107,7 @@ def test_clusters_are_those_of_the_published_loop_whatever_the_equivalence(votes
     assert list(found.items()) == list(expected.items())
 
 
+@pytest.mark.slow
 def test_hostile_samples_end_in_time_and_the_others_are_counted(monkeypatch):
     monkeypatch.setattr(voting, "EACH", 0.4)
     towers = [f"9^{{9^{{9^{{{n}}}}}}}" for n in range(9, 12)]
