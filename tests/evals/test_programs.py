@@ -8,7 +8,7 @@ from llemma.core.errors import MissingError
 from llemma.core.types import Completion
 from llemma.evals.answers.python_values import PROGRAM
 from llemma.evals.journal import Journal
-from llemma.evals.programs import Program, before_fence, fenced, judge_program, run_programs, whole
+from llemma.evals.programs import Program, judge_program, run_programs, unfenced
 from llemma.tools import Execution, Sandbox, SandboxConfig
 
 CONFIG = SandboxConfig(workers=1, timeout=2)
@@ -25,7 +25,7 @@ def sandbox():
 
 def ran(texts, journal, program=None, finish="stop"):
     completions = [Completion(f"p{i}#greedy", 0, text, finish=finish) for i, text in enumerate(texts)]
-    rows = run_programs(completions, program or Program(whole), CONFIG, journal, Console(quiet=True), len(texts))
+    rows = run_programs(completions, program or Program(unfenced), CONFIG, journal, Console(quiet=True), len(texts))
     return list(zip(completions, rows, strict=True))
 
 
@@ -71,7 +71,7 @@ def test_a_reason_says_how_the_program_failed(tmp_path):
 
 
 def test_a_function_is_called_where_the_task_says_so(tmp_path):
-    program = Program(whole, call="solution")
+    program = Program(unfenced, call="solution")
     assert outcome("def solution():\n    return 5 * 4\n", "20", Journal(tmp_path), program).outcome == "right"
 
 
@@ -86,17 +86,18 @@ def test_what_ran_is_not_run_again(tmp_path, monkeypatch):
 
 def test_a_failed_completion_has_no_program(tmp_path):
     completion = Completion("p#greedy", 0, "answer = 1", finish="error", error="gone")
-    (row,) = run_programs([completion], Program(whole), CONFIG, Journal(tmp_path), Console(quiet=True), 1)
+    (row,) = run_programs([completion], Program(unfenced), CONFIG, Journal(tmp_path), Console(quiet=True), 1)
     assert row.execution is None
     assert judge_program(completion, None, "1", PROGRAM).outcome == "error"
 
 
 def test_programs_are_found_in_their_fences():
-    assert before_fence("x = 1\ny = 2\n```\nso x is 1") == "x = 1\ny = 2"
-    assert fenced("Look:\n```python\nx = 1\n```\nand\n```\nx = 2\n```") == "x = 1"
-    assert fenced("no code") == ""
-    assert whole("```python\nx = 1\n```") == "x = 1"
-    assert whole("x = 1") == "x = 1"
+    assert unfenced("x = 1\ny = 2\n```\nso x is 1").strip() == "x = 1\ny = 2"
+    assert unfenced("Look:\n```python\nx = 1\n```\nand\n```\nx = 2\n```").strip() == "x = 1"
+    assert unfenced("```python\nx = 1\n```").strip() == "x = 1"
+    assert unfenced("```python\nx = 1").strip() == "x = 1"
+    assert unfenced("x = 1\n```").strip() == "x = 1"
+    assert unfenced("x = 1") == "x = 1"
 
 
 def test_a_programs_end_survives_the_disk():

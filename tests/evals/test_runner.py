@@ -312,14 +312,14 @@ def test_results_say_where_the_problems_came_from_and_by_which_rules(tmp_path, s
 
 
 def test_programs_are_run_and_their_values_judged(tmp_path, scripted, sums, quiet):
-    from llemma.evals.programs import Program, whole
+    from llemma.evals.programs import Program, unfenced
     from llemma.tools import Sandbox, SandboxConfig
 
     try:
         Sandbox(SandboxConfig(workers=1)).open().close()
     except MissingError as error:
         pytest.skip(str(error))
-    task = replace(sums, program=Program(whole), judge="program")
+    task = replace(sums, program=Program(unfenced), judge="program")
     config = EvalConfig(k=2, sandbox=SandboxConfig(workers=1))
     backend = scripted(lambda request, sample: "1 / 0" if number(request) == 9 else f"answer = {number(request)} * 2.0")
     results = evaluate(backend, [task], config, tmp_path, console=quiet)

@@ -26,7 +26,7 @@ VERSION = 1
 BATCH = 128  # programs that are kept on disk together
 _KEPT = 4_000  # characters kept of what a program prints
 _SAID = 160  # characters of an error in a reason
-_FENCE = re.compile(r"^[ \t]{0,3}```[ \t]*(?:python|py|Python|python3)?[ \t]*$", re.MULTILINE)
+FENCE = re.compile(r"^[ \t]{0,8}```[^\n`]{0,20}$", re.MULTILINE)
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -46,22 +46,18 @@ class Ran(msgspec.Struct, frozen=True):
     execution: Execution | None
 
 
-def whole(text: str) -> str:
-    """All of a completion is the program (the shape of PAL, Gao et al. 2022); a fence around it is taken off."""
-    found = fenced(text)
-    return found if found else text.strip("\n")
+def unfenced(text: str) -> str:
+    """The program in a completion: all of it up to a fence, or the inside of a fence that opens the program.
 
-
-def fenced(text: str) -> str:
-    """The first fenced block of a text, empty without one; a block that is not closed reaches to the end."""
-    opened = _FENCE.search(text)
-    return before_fence(text[opened.end() :]) if opened else ""
-
-
-def before_fence(text: str) -> str:
-    """A program up to the closing fence; for prompts that have opened it."""
-    closed = _FENCE.search(text)
-    return text[: closed.start()].strip("\n") if closed else text.strip("\n")
+    A fence opens when nothing but blanks stands before it, or when it names Python behind words; else it closes what
+    the prompt has opened. A block that is not closed reaches to the end.
+    """
+    fence = FENCE.search(text)
+    if fence is None:
+        return text
+    if text[: fence.start()].strip() and not fence.group().strip().lower().startswith("```py"):
+        return text[: fence.start()]
+    return FENCE.split(text[fence.end() :], maxsplit=1)[0]
 
 
 def run_programs(

@@ -16,7 +16,7 @@ from llemma.core import jsonl, registry
 from llemma.core.errors import DataError, MissingError, RecipeError, UsageError
 from llemma.core.types import Problem
 from llemma.evals.answers import Judge
-from llemma.evals.programs import Program, whole
+from llemma.evals.programs import Program, unfenced
 
 STOP = ("\n\nProblem:", "Problem:")
 """Where a base model leaves its solution and runs on into a problem of its own."""
@@ -193,7 +193,7 @@ def jsonl_task(
         max_tokens=max_tokens,
         shots=len(worked) if shots is None else shots,
         examples=worked,
-        program=Program(whole) if programs else None,
+        program=Program(unfenced) if programs else None,
         prompts=shown_from,
         source=partial(file_source, path, path.name),
     )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llemma.core import registry
 from llemma.core.types import Completion
 from llemma.evals.answers import canonical, compare, equivalent, find, judge, judge_completion
 
@@ -143,6 +144,16 @@ def test_hostile_answers_are_compared_at_once(hostile):
     assert equivalent(hostile, hostile)
     assert not equivalent(hostile, "5")
     assert time.process_time() - begun < 0.2
+
+
+@pytest.mark.parametrize("number", ["2^{4000}", "3000!", "x = 2^{4000}", "\\frac{1}{3^{2500}}", "-7^{1500}"])
+def test_numbers_too_long_to_write_out_are_compared_with_anything(number):
+    assert equivalent(number, number.replace("x = ", ""))
+    for other in ("0.333333", "1,22", "1/3", "\\sqrt{2}", "2^{4001}", "3 \\pmod 7", "x > 1"):
+        assert not equivalent(number, other)
+        assert not equivalent(other, number)
+    for judge_name in ("measured", "program", "number"):
+        assert registry.find("judge", judge_name).compare("0.333333", number).equal is False
 
 
 def test_the_reason_names_the_rule():

@@ -44,11 +44,11 @@ def test_floats_vote_by_ten_digits(value):
 
 @given(st.text() | st.text("[](){}+-*/,.x1:'\"&<= "))
 def test_any_text_is_survived(text):
-    answer_text(text)
+    assert isinstance(answer_text(text), str)
 
 
 @pytest.mark.parametrize(
     "text", ["(" * 1900, "-" * 1900 + "1", "[" * 900 + "]" * 900, "x" * 5000, "9**9**9**9", "1" * 1999]
 )
 def test_hostile_values_stay_text_or_end(text):
-    compare_values(answer_text(text), "1")
+    assert not compare_values(answer_text(text), "1").equal

@@ -86,10 +86,10 @@ def compare_forms(one: Canonical, other: Canonical, close: Callable[[Canonical, 
 
 
 def rounded(one: Canonical, other: Canonical) -> bool:
-    """Whether `one` is a decimal of at least six significant digits, and all of them are those of `other`.
+    """Whether `one` is `other` with a decimal comma, or a decimal of six digits or more, all of them those of `other`.
 
-    `other` is no decimal: a fraction without a finite decimal form, or a value like \\sqrt{2}. It may be cut off
-    or rounded behind its last digit.
+    In the second case `other` is no decimal: a fraction without a finite decimal form, or a value like \\sqrt{2}.
+    It may be cut off or rounded behind its last digit.
     """
     if _comma_for_point(one, other):
         return True

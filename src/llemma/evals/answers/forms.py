@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from llemma.evals.answers.numbers import unit_of
-from llemma.evals.answers.values import Unread
+from llemma.evals.answers.values import Unread, Value, key
 
 INFINITY = re.compile(r"([+-]?) ?(?:\\infty|\\infinity|infinity|infty|inf|oo)(?![A-Za-z])")
 _UNIT_BEHIND = re.compile(
@@ -22,6 +22,13 @@ class Found(NamedTuple):
     number: bool = False
     unit: str = ""
     name: str = ""
+
+
+def of_value(value: Value, unit: str = "", name: str = "") -> Found:
+    """The form of a formula's value. One with too many digits to be written out is compared, but is no number to reckon
+    with."""
+    form = key(value)
+    return Found(form, value.exact is not None and not form.startswith("#"), unit, name)
 
 
 def shown(found: Found) -> str:

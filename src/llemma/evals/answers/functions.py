@@ -7,25 +7,19 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from llemma.evals.answers import values
-from llemma.evals.answers.values import MAX_BITS, Number, Unread, Value, apply, context, opaque, settled
+from llemma.evals.answers.values import MAX_BITS, Number, Unread, Value, apply, context, opaque, settled, small
 
 _LARGE = 64  # bits of an angle
 _CLOSE = Fraction(1, 2**200)  # a value this near to a whole number is not rounded
 
 
 def _angle(name: str) -> Callable[[Number], Number]:
-    return lambda x: getattr(context(), name)(_bounded(x, _LARGE))
+    return lambda x: getattr(context(), name)(small(x, _LARGE))
 
 
 def _within_one(name: str) -> Callable[[Number], Number]:
     """An inverse function that is real between -1 and 1 only."""
     return lambda x: None if x.imag or abs(x) > 1 else getattr(context(), name)(x)
-
-
-def _bounded(x: Number, bits: int) -> Number:
-    if abs(x) >= 2**bits:
-        raise Unread
-    return x
 
 
 def _log(x: Number) -> Number:
@@ -41,7 +35,7 @@ _NUMERIC: dict[str, Callable[[Number], Number]] = (
     {name: _angle(name) for name in ("sin", "cos", "tan", "cot", "sec", "csc")}
     | {f"arc{name}": _within_one(inverse) for name, inverse in _INVERSES.items() if name != "tan"}
     | {"arctan": lambda x: context().atan(x), "ln": _log}
-    | {name: lambda x, name=name: getattr(context(), name)(_bounded(x, 7)) for name in ("sinh", "cosh", "tanh", "exp")}
+    | {name: lambda x, name=name: getattr(context(), name)(small(x, 7)) for name in ("sinh", "cosh", "tanh", "exp")}
 )
 TRIGONOMETRIC = frozenset({"sin", "cos", "tan", "cot", "sec", "csc"})
 FUNCTIONS = frozenset(_NUMERIC) | {"log", "lg"}
@@ -87,7 +81,7 @@ def rounded(value: Value, *, up: bool) -> Value:
         return values.constant(math.ceil(value.exact) if up else math.floor(value.exact))
 
     def whole(x: Number) -> Number:
-        _bounded(x, 128)
+        small(x, 128)
         if x.imag or abs(x - context().nint(x)) < context().mpf(_CLOSE.numerator) / _CLOSE.denominator:
             raise Unread
         return context().ceil(x) if up else context().floor(x)

@@ -91,8 +91,10 @@ def near(text: str) -> Fraction | None:
         return None
     if value.exact is not None:
         return value.exact
-    (at,) = set(value.at) if len(value.at) == 1 else (None,)
-    return None if at is None or at.imag else Fraction(int(at.real * 2**_NEAR), 2**_NEAR)
+    at = value.at[0]
+    if len(value.at) > 1 or at is None or at.imag:
+        return None
+    return Fraction(int(at.real * 2**_NEAR), 2**_NEAR)
 
 
 def unwrap(text: str) -> str:

@@ -279,9 +279,10 @@ def canonical_value(answer: str) -> str:
     return canonical(answer).form
 
 
-def _given(text: str) -> Found | None:
+def given(text: str) -> Found | None:
+    """A program's value is the answer, as it stands."""
     return Found(text.strip(), "program") if text.strip() else None
 
 
-PROGRAM = replace(DEFAULT, name="program", version=1, find=_given, canonical=canonical_value, compare=compare_values)
+PROGRAM = replace(DEFAULT, name="program", version=1, find=given, canonical=canonical_value, compare=compare_values)
 """The judge of the values of programs."""

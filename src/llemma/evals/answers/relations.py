@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from llemma.evals.answers import formula, values
-from llemma.evals.answers.forms import INFINITY, Found, shown, union, without_unit
+from llemma.evals.answers.forms import INFINITY, Found, of_value, shown, union, without_unit
 from llemma.evals.answers.values import Unread, Value, key
 
 Reader = Callable[[str], Found]
@@ -119,7 +119,7 @@ def _equation(left: str, right: str, read: Reader) -> Found:
     difference = _with_names(values.add(one, other, -1))
     solved = values.linear_root(difference)
     if solved is not None:
-        return Found(key(solved[0]), number=solved[0].exact is not None, name=next(iter(difference.names)))
+        return of_value(solved[0], name=next(iter(difference.names)))
     return Found(f"rel:{key(values.scaled(difference, keep_sign=False))}=0")
 
 

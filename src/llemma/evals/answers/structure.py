@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llemma.evals.answers import formula, matrices, relations, values
-from llemma.evals.answers.forms import INFINITY, Found, all_of, shown, union, without_unit
+from llemma.evals.answers import formula, matrices, relations
+from llemma.evals.answers.forms import INFINITY, Found, all_of, of_value, shown, union, without_unit
 from llemma.evals.answers.numbers import read_number
 from llemma.evals.answers.values import Unread, Value
 
@@ -109,8 +109,7 @@ def _value(text: str) -> Found:
     text, unit = without_unit(text)
     if text.startswith("[") and _whole(text):
         raise Unread  # [4] is no 4; inside a formula square brackets are brackets
-    value = formula.read(text)
-    return Found(values.key(value), value.exact is not None, unit)
+    return of_value(formula.read(text), unit)
 
 
 def _infinity(text: str, depth: int) -> Found | None:

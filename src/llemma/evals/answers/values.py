@@ -253,7 +253,7 @@ def power(base: Value, exponent: Value, *, complex_too: bool = False) -> Value:
         return _root_power(base, n, complex_too=complex_too)
     if base.exact is not None and base.exact < 0:
         # (-b)^x = cos(πx)·b^x: right for every whole x, and real for all others
-        turned = apply(lambda x: context().cospi(_small(x, 64)), exponent)
+        turned = apply(lambda x: context().cospi(small(x, 64)), exponent)
         return multiply(turned, power(constant(-base.exact), exponent))
     if base.exact == 0:
         raise Unread
@@ -273,14 +273,12 @@ def _whole_power(base: Value, n: int) -> Value:
 
 def _root_power(base: Value, n: Fraction, *, complex_too: bool) -> Value:
     if base.exact is not None and not base.exact:
-        return constant(0) if n > 0 else _refuse()
+        if n < 0:
+            raise Unread
+        return constant(0)
     if n.denominator > 1_000 or abs(n) > 4 * _RANGE:
         raise Unread
     return settled(apply(lambda x: _real_root(x, n), base, complex_too=complex_too))
-
-
-def _refuse() -> Value:
-    raise Unread
 
 
 def _real_root(x: Number, n: Fraction) -> Number:
@@ -296,10 +294,10 @@ def _real_root(x: Number, n: Fraction) -> Number:
 
 def _exp(x: Number) -> Number:
     """e^x; the bound comes first, because the digits of a large exponent are costly."""
-    return context().exp(_small(x, 8))
+    return context().exp(small(x, 8))
 
 
-def _small(x: Number, bits: int) -> Number:
+def small(x: Number, bits: int) -> Number:
     """`x`, or `Unread` when it is 2^bits or more."""
     if abs(x) >= 2**bits:
         raise Unread

@@ -6,15 +6,14 @@ code fence, as chat models write it, and leaves away what follows the fence.
 
 from __future__ import annotations
 
-import re
+from llemma.evals.programs import FENCE, unfenced
 
-_FENCE = re.compile(r"^[ \t]{0,8}```[^\n`]{0,20}$", re.MULTILINE)
 _IMPORTS = "The imports required for this program are"
 
 
 def solution_call(text: str) -> str:
     """GSM8K+Python: the completion, and the value of its `solution()` in `answer`."""
-    return f"{_unfenced(text)}\n\nanswer = solution()\n"
+    return f"{unfenced(text)}\n\nanswer = solution()\n"
 
 
 def published_solution_call(text: str) -> str:
@@ -28,7 +27,7 @@ def answer_program(text: str) -> str:
     The prompt has opened the fence of the program, so it ends at the first fence; where a completion opens one of its
     own, at the second. Without imports the program stands alone.
     """
-    return "\n".join(part for part in (_header(text) or "", _unfenced(text)) if part.strip()) + "\n"
+    return "\n".join(part for part in (_header(text) or "", unfenced(text)) if part.strip()) + "\n"
 
 
 def published_answer_program(text: str) -> str:
@@ -38,19 +37,9 @@ def published_answer_program(text: str) -> str:
     return f"{header}\n{body}\n" if fence and header is not None else ""
 
 
-def _unfenced(text: str) -> str:
-    """The text up to its first fence, or inside of it where nothing but blanks stands before."""
-    fence = _FENCE.search(text)
-    if fence is None:
-        return text
-    if text[: fence.start()].strip():
-        return text[: fence.start()]
-    return _FENCE.split(text[fence.end() :], maxsplit=1)[0]
-
-
 def _header(text: str) -> str | None:
     """The fenced block behind the sentence that announces the imports, or None."""
     _, _, after = text.partition(_IMPORTS)
-    opening = _FENCE.search(after)
-    closing = _FENCE.search(after, opening.end()) if opening else None
+    opening = FENCE.search(after)
+    closing = FENCE.search(after, opening.end()) if opening else None
     return after[opening.end() : closing.start()].strip() if opening and closing else None

@@ -15,10 +15,10 @@ import math
 from collections.abc import Sequence
 
 from llemma.evals.answers.equivalent import Comparison, Judge, Judgement
-from llemma.evals.answers.find import Found
 from llemma.evals.answers.llemma import prepare, sympy_pool, tex
 from llemma.evals.answers.llemma.strings import gold_gsm8k
 from llemma.evals.answers.llemma.vote import SECONDS, cluster
+from llemma.evals.answers.python_values import given
 from llemma.evals.answers.workers import Undecided
 
 _NO_VALUE = "None"
@@ -65,10 +65,6 @@ def _vote_cast(answers: Sequence[str | None], gold: str) -> Judgement:
     return Judgement("right" if equal else "wrong", winner, f"{why}; {reason}")
 
 
-def _given(text: str) -> Found | None:
-    return Found(text.strip(), "program") if text.strip() else None
-
-
 def _float_form(answer: str) -> str:
     try:
         value = float(answer)
@@ -78,14 +74,14 @@ def _float_form(answer: str) -> str:
 
 
 GSM8K_PYTHON = Judge(
-    "llemma-gsm8k-python", 1, find=_given, canonical=_float_form, compare=compare_floats, gold=gold_gsm8k
+    "llemma-gsm8k-python", 1, find=given, canonical=_float_form, compare=compare_floats, gold=gold_gsm8k
 )
 """GSM8K+Python. The published code has no vote for it; ours counts equal floats."""
 
 MATH_PYTHON = Judge(
     "llemma-math-python",
     1,
-    find=_given,
+    find=given,
     canonical=str,
     compare=compare_cast,
     gold=tex.gold_math,
