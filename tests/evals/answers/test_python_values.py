@@ -47,6 +47,12 @@ def test_any_text_is_survived(text):
     assert isinstance(answer_text(text), str)
 
 
+def test_the_parser_says_nothing_to_the_user(recwarn):
+    answer_text("1or 2 is 3")
+    answer_text("0x1for x in y")
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize(
     "text", ["(" * 1900, "-" * 1900 + "1", "[" * 900 + "]" * 900, "x" * 5000, "9**9**9**9", "1" * 1999]
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -58,7 +59,10 @@ def answer_text(value: str) -> str:
     if len(value) > MAX_TEXT or _FLOAT.fullmatch(value):
         return value
     try:
-        return _text(ast.parse(value, mode="eval").body, 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the parser's remarks on `1or 2` are nothing for the user
+            tree = ast.parse(value, mode="eval")
+        return _text(tree.body, 0)
     except (_Unknown, SyntaxError, ValueError, RecursionError, MemoryError):
         return value
 
