@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from llemma.tools.execution import Ended, conclude, parse_answer
 from llemma.tools.inside import kernel, seccomp
+from llemma.tools.inside.program import _failure
 
 
 def program(machine: str, alone: bool = True) -> list[tuple[int, int, int, int]]:
@@ -150,3 +151,9 @@ def test_only_standard_modules_are_imported_inside() -> None:
                 assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names, path
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 1 or str(node.module).split(".")[0] in sys.stdlib_module_names, path
+
+
+def test_memory_that_c_code_ran_out_of_counts_as_memory() -> None:
+    lost = SystemError("<function f at 0x7f> returned NULL without setting an exception")
+    ends = [_failure(error, {})["outcome"] for error in (MemoryError(), lost, SystemError("bad call"), ValueError())]
+    assert ends == ["memory", "memory", "error", "error"]

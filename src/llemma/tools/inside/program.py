@@ -145,10 +145,16 @@ def _holds(value: Any, kinds: tuple[type, ...], depth: int) -> bool:
 def _failure(error: BaseException, names: dict[str, Any]) -> dict[str, Any]:
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return {"outcome": "ok", **_described(names.get("answer")), "error": None}
-    outcome = "memory" if isinstance(error, MemoryError) else "error"
+    outcome = "memory" if _for_want_of_memory(error) else "error"
     if isinstance(error, OSError) and error.errno in _REFUSED:
         outcome = "denied"
     return {"outcome": outcome, "value": None, "srepr": None, "error": _last_line(error)}
+
+
+def _for_want_of_memory(error: BaseException) -> bool:
+    """Some C code, the interpreter's own among it, loses the `MemoryError` when an allocation fails."""
+    lost = isinstance(error, SystemError) and "without setting an exception" in str(error)
+    return lost or isinstance(error, MemoryError)
 
 
 def _last_line(error: BaseException) -> str:
