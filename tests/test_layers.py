@@ -12,16 +12,17 @@ SOURCE = Path(__file__).parents[1] / "src" / "llemma"
 FILES = sorted(SOURCE.rglob("*.py"))
 ROOMS = {
     "core": set(),
-    "corpus": {"core"},
+    "corpus": {"core", "tools"},
     "tokens": {"core"},
     "model": {"core"},
     "train": {"core", "tokens", "model"},
     "backends": {"core", "model", "tokens"},
     "tools": {"core"},
     "evals": {"core", "backends.base", "tools"},
+    "prove": {"core", "backends.base", "tools"},
     "report": {"core"},
-    "reproduce": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "report"},
-    "cli": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "report", "reproduce"},
+    "reproduce": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "prove", "report"},
+    "cli": {"core", "corpus", "tokens", "model", "train", "backends", "tools", "evals", "prove", "report", "reproduce"},
 }
 TORCH = {"model", "train", "backends", "reproduce"}
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from llemma.core.errors import MissingError, RecipeError, suggest
 
-KINDS = ("source", "step", "task", "judge", "backend")
+KINDS = ("source", "step", "task", "judge", "backend", "prover")
 
 _TABLES: dict[str, dict[str, Any]] = {
     "source": {
@@ -74,7 +74,13 @@ _TABLES: dict[str, dict[str, Any]] = {
         "llemma-math": "llemma.evals.answers.llemma.judges:MATH",
         "llemma-ocw": "llemma.evals.answers.llemma.judges:OCW",
     },
+    "prover": {
+        "rocq": "llemma.prove.rocq:Rocq",
+        "lean": "llemma.prove.lean:Lean",
+        "isabelle": "llemma.prove.isabelle:Isabelle",
+    },
     "backend": {
+        "automation": "llemma.backends.automation:open_automation",
         "echo": "llemma.backends.echo:open_echo",
         "http": "llemma.backends.http:open_http",
         "https": "llemma.backends.http:open_https",

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 
 Mode = Literal["full", "seccomp", "rlimits"]
+Isolation = Literal["full", "rlimits"]
+"""Of a confined program (`tools/confined.py`)."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 

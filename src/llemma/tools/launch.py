@@ -24,8 +24,8 @@ NOBODY = 65534
 _WALLED = "/sandbox"  # where `INSIDE` lies behind the walls
 _CAP_SYS_ADMIN = 21
 # the linker and the C libraries; most are links into /usr today
-_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 # the same hashes in every server: the same program prints a set in the same order; one arena and one thread of BLAS
 # because each further one would take its share of the address space
 _ENVIRONMENT = {
@@ -71,12 +71,12 @@ def plan(config: SandboxConfig) -> Launch:
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         raise MissingError("bubblewrap is not installed", where="mode 'full'", mend=mend())
-    privileged = _may_mount() and _has_nobody()
-    walls = [bubblewrap, *_namespaces(privileged), *_file_system(walled)]
+    privileged = may_mount() and has_nobody()
+    walls = [bubblewrap, *namespaces(privileged), *_file_system(walled)]
     if privileged:
         return Launch([*walls, *_python(Path(_WALLED))], {}, {**settings, "drop": NOBODY})
     return Launch(
-        [*walls, *_python(Path(_WALLED))], {}, settings, NOBODY if os.geteuid() == 0 and _has_nobody() else None
+        [*walls, *_python(Path(_WALLED))], {}, settings, NOBODY if os.geteuid() == 0 and has_nobody() else None
     )
 
 
@@ -110,7 +110,7 @@ def _python(folder: Path) -> list[str]:
     return [os.path.realpath(sys.executable), "-s", "-S", "-P", "-c", start]
 
 
-def _may_mount() -> bool:
+def may_mount() -> bool:
     """Whether we are root with the right to make namespaces, not merely root of a container."""
     if os.geteuid() != 0:
         return False
@@ -118,13 +118,13 @@ def _may_mount() -> bool:
     return bool(int(fields["CapEff"], 16) >> _CAP_SYS_ADMIN & 1)
 
 
-def _has_nobody() -> bool:
+def has_nobody() -> bool:
     """Whether the ordinary user exists here; a namespace may map its root alone."""
     ranges = [map(int, line.split()) for line in Path("/proc/self/uid_map").read_text().splitlines()]
     return any(first <= NOBODY < first + count for first, _, count in ranges)
 
 
-def _namespaces(privileged: bool) -> list[str]:
+def namespaces(privileged: bool) -> list[str]:
     """All namespaces. As root the user namespace is left to the child, and the server drops root instead: inside one,
     the ordinary user would still be root to the files outside, and no limit on processes would bind."""
     ours = ["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
@@ -145,7 +145,7 @@ def _file_system(packages: dict[str, str]) -> list[str]:
         link = path == source and Path(path).is_symlink()
         made += ["--symlink", str(Path(path).readlink()), path] if link else ["--ro-bind", source, path]
     made += ["--perms", "0755", "--dir", "/dev"]
-    for device in _DEVICES:
+    for device in DEVICES:
         made += ["--dev-bind", device, device]
     made += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
     for name, value in _ENVIRONMENT.items():
@@ -159,7 +159,7 @@ def _interpreter() -> list[str]:
     if Path(prefix).is_relative_to("/tmp"):
         what = "an interpreter below /tmp, which the sandbox covers"
         raise MissingError(what, where=prefix, mend="install it elsewhere")
-    parts = [*_LIBRARIES, f"{prefix}/lib", f"{prefix}/lib64", os.path.realpath(sys.executable)]
+    parts = [*LIBRARIES, f"{prefix}/lib", f"{prefix}/lib64", os.path.realpath(sys.executable)]
     return [path for path in dict.fromkeys(parts) if os.path.lexists(path)]
 
 

@@ -1,0 +1,1 @@
+"""Formal proving: theorems opened, tactics searched, proofs checked afresh."""
