@@ -28,6 +28,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "warc": "llemma.corpus.sources.warc:Warc",
         "arxiv": "llemma.corpus.sources.arxiv:Arxiv",
         "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
+        "lean-steps": "llemma.corpus.sources.proofsteps:LeanSteps",
+        "isabelle-steps": "llemma.corpus.sources.proofsteps:IsabelleSteps",
     },
     "step": {
         "not-empty": "llemma.corpus.steps:not_empty",
