@@ -30,6 +30,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
         "lean-steps": "llemma.corpus.sources.proofsteps:LeanSteps",
         "isabelle-steps": "llemma.corpus.sources.proofsteps:IsabelleSteps",
+        "rocq-steps": "llemma.corpus.sources.rocqsteps:RocqSteps",
+        "theorems": "llemma.corpus.sources.rocqsteps:Theorems",
     },
     "step": {
         "not-empty": "llemma.corpus.steps:not_empty",
