@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from llemma.core import jsonl
 from llemma.core.console import Console
 from llemma.core.errors import MissingError, UsageError
-from llemma.corpus.convert import Counts, dropped_path, extract_files, latex_files
+from llemma.corpus.convert import Counts, dropped_path, extract_files, latex_files, steps_files
 
 SAMPLES = Path(__file__).parents[2] / "recipes" / "samples"
 MATHS = (
@@ -104,3 +105,19 @@ def test_papers_have_a_row_each(tmp_path: Path) -> None:
     assert counts == Counts(3, 1) and [row["id"] for row in rows] == ["sample.00001", "sample.00002", "sample.00003"]
     assert all(set(row) == {"id", "text", "meta"} and "\\begin" in row["text"] for row in rows)
     assert [row["id"] for row in jsonl.read(dropped_path(out), dict[str, Any])] == ["bad"]
+
+
+@pytest.mark.skipif(
+    shutil.which("coqc") is None or shutil.which("bwrap") is None, reason="Rocq or bubblewrap is not installed"
+)
+def test_proofs_become_rows_in_the_same_order_whatever_the_workers(tmp_path: Path, console: Console) -> None:
+    for number in range(4):
+        text = f"Lemma a{number} : {number} = {number}. Proof. reflexivity. Qed.\nLemma b : 1 = 2. Proof. auto. Qed.\n"
+        (tmp_path / f"{number}.v").write_text(text)
+    outs = [tmp_path / f"out{workers}.jsonl" for workers in (1, 3)]
+    for workers, out in zip((1, 3), outs, strict=True):
+        counts = steps_files([tmp_path], out, "rocq", workers=workers, console=console)
+        assert (counts.kept, counts.dropped) == (4, 4)
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    rows = [json.loads(line) for line in outs[0].read_text().splitlines()]
+    assert [row["id"] for row in rows] == [f"{tmp_path.name}/{number}.v/a{number}" for number in range(4)]

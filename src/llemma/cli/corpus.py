@@ -1,4 +1,4 @@
-"""`llemma corpus build|show|stats`."""
+"""`llemma corpus build|extract|latex|steps|dedup|show|stats`."""
 
 from __future__ import annotations
 
@@ -76,6 +76,23 @@ def latex(inputs: tuple[Path, ...], out: Path, console: Console) -> None:
 
     counts = latex_files(inputs, out, console=console)
     console.emit(counts, f"{counts.kept:,} papers: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
+
+
+@corpus.command()
+@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.option(
+    "--prover", default="rocq", type=click.Choice(["rocq", "lean", "isabelle"]), help="Whose proofs these are."
+)
+@click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
+@click.option("--workers", default=2, type=click.IntRange(1), metavar="N", help="Rocq sessions at the same time.")
+@common
+def steps(inputs: tuple[Path, ...], prover: str, out: Path, workers: int, console: Console) -> None:
+    """Proofs to goals and tactics, a row a theorem: Rocq's .v files or folders of them, run in the prover, or what
+    extraction tools wrote for Lean and Isabelle."""
+    from llemma.corpus.convert import dropped_path, steps_files
+
+    counts = steps_files(inputs, out, prover, workers=workers, console=console)
+    console.emit(counts, f"{counts.kept:,} theorems: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
 
 
 @corpus.command()

@@ -1,8 +1,9 @@
-"""Pages and papers to rows, outside a recipe: `llemma corpus extract` and `llemma corpus latex`."""
+"""Pages, papers and proofs to rows, outside a recipe: `llemma corpus extract`, `latex` and `steps`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,16 @@ def latex_files(inputs: Sequence[Path], out: Path, *, console: Console) -> Count
     units = source.units(Context(out.parent, console))
     items = (item for unit in units for item in source.read(unit, "latex"))
     return _write(items, _paper_row, out, "latex", "papers", console)
+
+
+def steps_files(inputs: Sequence[Path], out: Path, prover: str, *, workers: int, console: Console) -> Counts:
+    """One `PaperRow` for each theorem in `inputs`, with its proof steps: Rocq's `.v` files (run in `workers` sessions
+    at the same time) or the extractions of Lean and Isabelle. The rows' order does not depend on `workers`."""
+    source = registry.find("source", f"{prover}-steps")(inputs=[str(path) for path in inputs])
+    units = source.units(Context(out.parent, console))
+    with ThreadPoolExecutor(workers) as pool:
+        batches = pool.map(lambda unit: list(source.read(unit, f"{prover}-steps")), units)
+        return _write((item for batch in batches for item in batch), _paper_row, out, "steps", "theorems", console)
 
 
 def dropped_path(out: Path) -> Path:

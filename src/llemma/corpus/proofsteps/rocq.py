@@ -61,6 +61,7 @@ class _Reader:
         """Why the proof that is being read is not used; its remaining sentences are passed over."""
 
     def read(self, text: str) -> Iterator[Proof | Unread]:
+        """See `read` of the module."""
         deadline = time.monotonic() + self.limits.file
         for piece in sentences(text):
             if not piece.text:
