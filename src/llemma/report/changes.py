@@ -14,6 +14,7 @@ from llemma.report import read
 
 TOTAL = "mathematics"
 BITS = "bits_per_byte"
+PROVED = "proved"
 
 # What was measured of one item: a value and the size it is a share of. Whether a problem was solved (or the share of
 # right samples) over 1; nats of one document over its bytes.
@@ -43,7 +44,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def kind(metric: str) -> str:
-    """`greedy`, `maj`, `pass` or `bits_per_byte`: the metric without its number."""
+    """`greedy`, `maj`, `pass`, `proved` or `bits_per_byte`: the metric without its number."""
     return metric.partition("@")[0]
 
 
@@ -70,6 +71,13 @@ def items(evaluation: read.Evaluation) -> Items:
     return dict(found)
 
 
+def proved(proving: read.Proving) -> Items:
+    """Which theorems were proved."""
+    return {
+        (proving.facts.task, PROVED): {row.id: (float(row.outcome == "right"), 1.0) for row in read.proofs(proving)}
+    }
+
+
 def change(before: Score, after: Score, measured: Sequence[Items]) -> Change:
     """The change of one score; `measured` holds both models' items."""
     key = (before.task, kind(before.metric))
@@ -78,7 +86,7 @@ def change(before: Score, after: Score, measured: Sequence[Items]) -> Change:
     if not same or any(first[name][1] != second[name][1] for name in first):
         return difference(before, after)
     pairs = [(first[name], second[name]) for name in sorted(first)]
-    if key[1] not in ("greedy", "maj"):
+    if key[1] not in ("greedy", "maj", PROVED):
         return difference(before, after, correlation(pairs))
     cells = Counter((a[0] == 1, b[0] == 1) for a, b in pairs)
     both, lost, gained = cells[True, True], cells[True, False], cells[False, True]

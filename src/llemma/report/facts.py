@@ -1,4 +1,5 @@
-"""What `results.json` says of an evaluation. Unknown fields are ignored, fields of later versions have defaults."""
+"""What `results.json` says of an evaluation, or of a run over theorems. Unknown fields are ignored, fields of later
+versions have defaults."""
 
 from __future__ import annotations
 
@@ -75,3 +76,28 @@ class Facts(msgspec.Struct, frozen=True):
     costs: list[Cost] = []
     general: list[str] = []
     seed: int = 0
+
+
+class NoModel(msgspec.Struct, frozen=True):
+    """What closing tactics prove without a model."""
+
+    score: Score
+    model: str = ""
+
+
+class ProvingFacts(msgspec.Struct, frozen=True):
+    """`results.json` of a run over theorems; `not_taken` theorems did not open in the prover."""
+
+    task: str
+    prover: str
+    score: Score
+    prover_identity: str = ""
+    model: str = ""
+    protocol: str = ""
+    device: str = ""
+    baseline: NoModel | None = None
+    not_taken: int = 0
+    rejected: int = 0
+    expansions: int = 0
+    tried: int = 0
+    seconds: float = 0.0

@@ -15,8 +15,8 @@ from markupsafe import Markup
 from llemma.core.console import count, duration
 from llemma.core.errors import UsageError
 from llemma.core.files import replacing, write_json
-from llemma.report import bars, compare, details, explorer, plots, published, read, tables
-from llemma.report.changes import kind
+from llemma.report import bars, compare, details, explorer, plots, proofs, published, read, tables
+from llemma.report.changes import PROVED, kind
 from llemma.report.text import shorten, visible
 
 ASSETS = ("style.css", "explorer.js")
@@ -53,7 +53,10 @@ def build(runs: Sequence[Path], out: Path, every_published: bool = False) -> Pat
             for run, name in zip(found, names, strict=True):
                 write_run(run, folder / name, home="../index.html", every_published=every_published)
             _assets(folder)
-            overview = [(name, run, tables.compare(run.evaluations)) for name, run in zip(names, found, strict=True)]
+            overview = [
+                (name, run, tables.compare(run.evaluations, run.provings))
+                for name, run in zip(names, found, strict=True)
+            ]
             _page(folder, "runs.html", "index.html", overview=overview)
         write_json(folder / MARK, Mark("llemma", names))
     return out / "index.html"
@@ -95,7 +98,7 @@ def build_comparison(a: Path, b: Path, out: Path) -> tuple[compare.Comparison, P
         shared = {task.task for task in sides[0].facts.tasks} & {task.task for task in sides[1].facts.tasks}
         problems = explorer.write(named, folder, shared)
         title = f"{found.names[0]} and {found.names[1]}"
-        context = {"run": {"name": title}, "home": "", "ledger": {}, "problems": problems}
+        context = {"run": {"name": title}, "home": "", "ledger": {}, "problems": problems, "theorems": False}
         _page(folder, "compare.html", "index.html", found=found, sections=_compared(found), **context)
         _page(folder, "samples.html", "samples.html", **context)
         write_json(folder / MARK, Mark("llemma", list(found.names)))
@@ -126,18 +129,35 @@ def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool
     _assets(folder)
     problems = explorer.write(run.evaluations, folder) if run.evaluations else 0
     ledger = dropped(run)
-    context = {"run": run, "home": home, "problems": problems, "ledger": ledger}
+    context = {"run": run, "home": home, "problems": problems, "ledger": ledger, "theorems": bool(run.provings)}
     beside = published.all_beside(run.evaluations, every_published)
     _page(folder, "index.html", "index.html", **context, beside=beside, **overview(run))
     if problems:
         _page(folder, "samples.html", "samples.html", **context)
     if ledger:
         _page(folder, "dropped.html", "dropped.html", **context)
+    if run.provings:
+        _proofs(run, folder, context)
+
+
+def _proofs(run: read.Run, folder: Path, context: dict[str, Any]) -> None:
+    """The list of theorems, and a page with the search of each."""
+    sections, number = [], 0
+    for task in dict.fromkeys(proving.facts.task for proving in run.provings):
+        asked = [proving for proving in run.provings if proving.facts.task == task]
+        found = proofs.listed(asked, number)
+        number += len(found)
+        sections.append((task, asked, found))
+        for theorem in found:
+            rows = [(proving, row) for proving, row in zip(asked, theorem.rows, strict=True) if row is not None]
+            searches = [(proving, row, *proofs.tree(proving, row)) for proving, row in rows]
+            _page(folder, "proof.html", theorem.page, theorem=theorem, searches=searches, **context)
+    _page(folder, "proofs.html", "proofs.html", proofs=sections, **context)
 
 
 def overview(run: read.Run) -> dict[str, Any]:
     """What the overview page shows beside the run itself."""
-    table = tables.compare(run.evaluations)
+    table = tables.compare(run.evaluations, run.provings)
     curves = plots.curves(run.trainings)
     return {
         "table": table,
@@ -184,10 +204,11 @@ def curves_figure(task: str, lines: Sequence[details.CurveLine], models: Sequenc
 
 
 def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars.Scale]]:
-    """Rows that share an axis: problems solved, and bits per byte."""
-    solved = [row for row in table.rows if row.is_share]
+    """Rows that share an axis: problems solved, theorems proved, and bits per byte."""
+    solved = [row for row in table.rows if row.is_share and row.metric != PROVED]
+    theorems = [row for row in table.rows if row.metric == PROVED]
     bits = [row for row in table.rows if not row.is_share]
-    named = (("Problems solved", solved), ("Bits per byte", bits))
+    named = (("Problems solved", solved), ("Theorems proved", theorems), ("Bits per byte", bits))
     return [(name, rows, bars.scale(rows)) for name, rows in named if rows]
 
 
@@ -263,6 +284,7 @@ def environment() -> Environment:
         "lasted": lasted,
         "WIDTH": bars.WIDTH,
         "EXAMPLES": EXAMPLES,
+        "MEANING": proofs.MEANING,
         "PUBLISHED": published.SOURCE,
         "FLIPS": FLIPS,
     }

@@ -16,7 +16,7 @@ from llemma.core import jsonl
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import read_json
 from llemma.core.types import Completion, Dropped, Problem, RunRecord, Verdict
-from llemma.report.facts import Facts
+from llemma.report.facts import Facts, ProvingFacts
 
 T = TypeVar("T")
 
@@ -122,6 +122,40 @@ class Evaluation(msgspec.Struct, frozen=True):
     facts: Facts = Facts()
 
 
+class Proving(msgspec.Struct, frozen=True):
+    """A folder of attempted theorems."""
+
+    name: str
+    folder: Path
+    facts: ProvingFacts
+
+
+class ProofRow(msgspec.Struct, frozen=True):
+    """A line of `proofs.jsonl`; `tree` is the file of the search, below the folder."""
+
+    id: str
+    outcome: str
+    proof: str = ""
+    why: str = ""
+    seconds: float = 0.0
+    axioms: list[str] = []
+    expansions: int = 0
+    tried: int = 0
+    tree: str = ""
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A node of a search: a tactic tried below `parent`, and what became of it. Node 0 is the statement."""
+
+    number: int = -1
+    parent: int = -1
+    tactic: str = ""
+    score: float = 0.0
+    status: str = ""
+    text: str = ""
+    order: int = 0
+
+
 class Stage(msgspec.Struct, frozen=True):
     """A mark: a finished unit of the run's work and what it took."""
 
@@ -140,6 +174,7 @@ class Run(msgspec.Struct, frozen=True):
     stores: dict[str, dict[str, Store]]
     trainings: list[Training]
     evaluations: list[Evaluation]
+    provings: list[Proving]
     stages: list[Stage]
     absent: list[str]
 
@@ -165,6 +200,7 @@ def run(folder: Path) -> Run:
         stores=_stores(folder / "tokens", absent),
         trainings=_trainings(folder, absent),
         evaluations=_evaluations(folder, absent),
+        provings=_provings(folder, absent),
         stages=_stages(folder / "marks", absent),
         absent=absent,
     )
@@ -175,7 +211,7 @@ def run(folder: Path) -> Run:
 def _gaps(found: Run) -> Iterator[str]:
     if found.record is None:
         yield "run.json: nothing says when and on what this was run"
-    if found.trainings and not found.evaluations:
+    if found.trainings and not found.evaluations and not found.provings:
         yield "evaluations: no model has been evaluated yet"
     if not (found.folder / "corpus").is_dir() and (found.folder / "recipe.toml").is_file() and not _alone(found.folder):
         yield "corpus: not built yet"
@@ -249,13 +285,23 @@ def metrics(path: Path) -> list[Metric]:
 def _evaluations(folder: Path, absent: list[str]) -> list[Evaluation]:
     marks = ("results.json", "verdicts.jsonl.zst", "completions.jsonl.zst")
     homes = {path.parent for mark in marks for path in folder.glob(f"eval/*/{mark}")}
-    if not homes and any((folder / mark).is_file() for mark in marks):
+    if not homes and any((folder / mark).is_file() for mark in marks) and not _is_proving(folder):
         homes = {folder}
     found = []
     for home in sorted(homes, key=_order):
         results = _optional(home / "results.json", _Results, absent)
         found.append(Evaluation(name=home.name, folder=home, facts=results.llemma if results else Facts()))
     return found
+
+
+def _is_proving(folder: Path) -> bool:
+    return (folder / "results.json").is_file() and (folder / "proofs.jsonl").is_file()
+
+
+def _provings(folder: Path, absent: list[str]) -> list[Proving]:
+    homes = {path.parent for path in folder.glob("prove/*/results.json")} or ({folder} if _is_proving(folder) else ())
+    facts = [(home, _optional(home / "results.json", ProvingFacts, absent)) for home in sorted(homes, key=_order)]
+    return [Proving(home.name, home, found) for home, found in facts if found is not None]
 
 
 def _stages(folder: Path, absent: list[str]) -> list[Stage]:
@@ -307,6 +353,19 @@ class Ran(msgspec.Struct, frozen=True):
 def executions(evaluation: Evaluation) -> Iterator[Ran]:
     """The ends of the programs of an evaluation; empty where its tasks run none."""
     return _rows(evaluation.folder / "executions.jsonl.zst", Ran)
+
+
+def proofs(proving: Proving) -> Iterator[ProofRow]:
+    """How every theorem ended, in their order."""
+    return _rows(proving.folder / "proofs.jsonl", ProofRow)
+
+
+def tree(proving: Proving, row: ProofRow) -> list[Tried]:
+    """The nodes of a theorem's search, in the order they were made."""
+    path = (proving.folder / row.tree).resolve()
+    if not row.tree or not path.is_relative_to(proving.folder.resolve()):
+        return []
+    return [node for node in _rows(path, Tried) if node.number >= 0]  # the first line is no node but how it ended
 
 
 def likelihoods(evaluation: Evaluation) -> Iterator[Scored]:

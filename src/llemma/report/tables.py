@@ -13,7 +13,7 @@ import msgspec
 from llemma.core.console import table as plain_table
 from llemma.core.types import OUTCOMES, SPLITS, Score
 from llemma.report import read
-from llemma.report.changes import BITS, TOTAL, Change, Items, change, items, kind
+from llemma.report.changes import BITS, PROVED, TOTAL, Change, Items, change, items, kind, proved
 
 Better = Literal["higher", "lower"]
 
@@ -30,6 +30,8 @@ class Row(msgspec.Struct, frozen=True):
     scores: list[Score | None]
     change: Change | None = None
     general: bool = False
+    no_model: Score | None = None
+    """Of theorems: what closing tactics prove without a model."""
 
     @property
     def is_share(self) -> bool:
@@ -77,6 +79,8 @@ class BeforeAfter(msgspec.Struct, frozen=True):
 
     def _line(self, row: Row) -> list[str]:
         cells = [row.task, row.label + (" (lower is better)" if row.better == "lower" else "")]
+        if row.no_model is not None:
+            cells[1] += f" (without a model {number(row.no_model.value, True)})"
         cells += [number(score.value, row.is_share) if score else "-" for score in row.scores]
         if self.compares:
             cells += (
@@ -87,17 +91,35 @@ class BeforeAfter(msgspec.Struct, frozen=True):
 
 def before_after(run: Path) -> BeforeAfter:
     """The before/after table of the run folder `run`. MissingError if there is no such folder."""
-    return compare(read.run(run).evaluations)
+    found = read.run(run)
+    return compare(found.evaluations, found.provings)
 
 
-def compare(evaluations: Sequence[read.Evaluation]) -> BeforeAfter:
-    """One row for each task and metric that any evaluation has a score for."""
-    scores = [{(s.task, s.metric): s for s in evaluation.facts.scores} for evaluation in evaluations]
+def compare(evaluations: Sequence[read.Evaluation], provings: Sequence[read.Proving] = ()) -> BeforeAfter:
+    """One row for each task and metric that any evaluation, or run over theorems, has a score for."""
+    names = list(dict.fromkeys([*(one.name for one in evaluations), *(one.name for one in provings)]))
+    scores: dict[str, dict[tuple[str, str], Score]] = {name: {} for name in names}
+    for evaluation in evaluations:
+        scores[evaluation.name] |= {(score.task, score.metric): score for score in evaluation.facts.scores}
+    for proving in provings:
+        scores[proving.name][proving.facts.task, PROVED] = proving.facts.score
     general = {subset for evaluation in evaluations for subset in evaluation.facts.general}
-    measured = [items(evaluation) for evaluation in evaluations[:2]]
-    keys = sorted({key for table in scores for key in table}, key=lambda key: _reading_order(key, general))
-    rows = [_row(key, [table.get(key) for table in scores], measured, general) for key in keys]
-    return BeforeAfter(models=[read.label(e.name) for e in evaluations], rows=rows)
+    measured = [_measured(name, evaluations, provings) for name in names[:2]]
+    keys = sorted({key for table in scores.values() for key in table}, key=lambda key: _reading_order(key, general))
+    rows = [_row(key, [table.get(key) for table in scores.values()], measured, general) for key in keys]
+    alone = {one.facts.task: one.facts.baseline.score for one in provings if one.facts.baseline is not None}
+    rows = [msgspec.structs.replace(row, no_model=alone.get(row.task)) if row.metric == PROVED else row for row in rows]
+    return BeforeAfter(models=[read.label(name) for name in names], rows=rows)
+
+
+def _measured(name: str, evaluations: Sequence[read.Evaluation], provings: Sequence[read.Proving]) -> Items:
+    """The items of a model, over all that it was asked."""
+    found: Items = {}
+    for evaluation in evaluations:
+        found |= items(evaluation) if evaluation.name == name else {}
+    for proving in provings:
+        found |= proved(proving) if proving.name == name else {}
+    return found
 
 
 def _reading_order(key: tuple[str, str], general: Collection[str]) -> tuple[bool, int, str, int, str]:
@@ -107,6 +129,8 @@ def _reading_order(key: tuple[str, str], general: Collection[str]) -> tuple[bool
     if metric == BITS:
         return (True, 2 if task in general else 1 if task == TOTAL else 0, task, 0, metric)
     kinds = ("greedy", "maj", "pass")
+    if metric == PROVED:
+        return (False, 1, task, 0, metric)
     return (False, 0, task, kinds.index(kind(metric)) if kind(metric) in kinds else len(kinds), metric)
 
 
@@ -255,14 +279,18 @@ def summary(table: BeforeAfter) -> list[str]:
     if not table.compares:
         return []
     solved = [row for row in table.rows if row.change and kind(row.metric) in ("greedy", "maj")]
+    theorems = [row for row in table.rows if row.change and row.metric == PROVED]
     total = [row for row in table.rows if row.change and row.metric == BITS and row.task == TOTAL]
-    return [_sentence(row) for row in [*solved[:4], *total]]
+    return [_sentence(row) for row in [*solved[:4], *theorems, *total]]
 
 
 def _sentence(row: Row) -> str:
     before, after = row.scores[0], row.scores[1]
     assert before is not None and after is not None and row.change is not None
     what = f"Accuracy on {row.task}, {row.label}," if row.is_share else "Bits per byte over all held-out mathematics"
+    if row.metric == PROVED:
+        alone = f", without a model {number(row.no_model.value, True)}" if row.no_model else ""
+        what = f"The share of proved theorems ({row.task}{alone})"
     moved = f"{what} went from {number(before.value, row.is_share)} to {number(after.value, row.is_share)}"
     unit = " points" if row.is_share else ""
     change = f"{signed(row.change.value, row.is_share)}{unit}, 95 % interval {span(row.change, row.is_share)}"
