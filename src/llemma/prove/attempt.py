@@ -74,15 +74,16 @@ def best_first(
     theorem: Theorem,
     prover: Prover,
     propose: Callable[[State], Sequence[Candidate]],
-    config: SearchConfig = SearchConfig(),
-    limits: ProverConfig = ProverConfig(),
+    config: SearchConfig | None = None,
+    limits: ProverConfig | None = None,
 ) -> Attempt:
     """Search for a proof of `theorem`; `propose` names tactics to try in a state, in any order, with log-probabilities.
 
+    `config` is of the search, `limits` holds the seconds of single calls of the prover; without them, the defaults.
     The proof that is returned was accepted by `prover.check` in a fresh process. What `propose` or the prover raises
     goes through. The caller closes the prover.
     """
-    search = searching(theorem, prover, config, limits)
+    search = searching(theorem, prover, config or SearchConfig(), limits or ProverConfig())
     try:
         asked = next(search)
         while True:

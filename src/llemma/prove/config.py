@@ -41,7 +41,7 @@ class ProverConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class SearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How one theorem is attempted; the defaults are the published limits (Llemma's formal2formal, `proofsearch.py`)."""
+    """How one theorem is attempted; the limits are the published ones (Llemma's formal2formal, `proofsearch.py`)."""
 
     protocol: Literal["default", "llemma"] = "default"
     """`default`: sum of log-probabilities, states deduplicated when they are queued. `llemma`: as published, sum of

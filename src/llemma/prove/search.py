@@ -6,12 +6,14 @@ provers, and the order of all decisions can be tested without either.
 
 Two rules (`SearchConfig.protocol`):
 
-- `default`: a state's priority is the sum of its tactics' log-probabilities. A state is queued once, under its best way;
-  a better way to a state that still waits replaces the worse. As no log-probability is above 0, a state that was expanded
-  had its best way already (Dijkstra). Proved states and dead ends are passed on to all states that lead there.
-- `llemma`: the priority is the sum of per-token means, and only states that were already expanded are filtered: the same
-  state can wait in the queue twice and be expanded twice (formal2formal `proofsearch.py`, where the sum is called a
-  negative log-probability, which it is not). Ties go to the state that was queued first.
+- `default`: a state's priority is the sum of its tactics' log-probabilities. A state is queued once, under its best
+  way; a better way to a state that still waits replaces the worse. As no log-probability is above 0, a state that was
+  expanded had its best way already (Dijkstra). Proved states and dead ends are passed on to all that lead there.
+- `llemma`: the priority is the sum of per-token means, and only states that were already expanded are filtered: the
+  same state can wait in the queue twice and be expanded twice (formal2formal `proofsearch.py`, where the sum is called
+  a negative log-probability, which it is not).
+
+Ties go to the state that was queued first.
 """
 
 from __future__ import annotations
@@ -196,5 +198,5 @@ def _cut(node: Node) -> Node:
 
 
 def by_rank(texts: Sequence[str]) -> list[Candidate]:
-    """Candidates of a model that tells no probabilities: the one of rank r = 0, 1, ... counts as probability 1/(r + 2)."""
+    """Candidates of a model that tells no probabilities: that of rank r = 0, 1, ... counts as probability 1/(r + 2)."""
     return [Candidate(text, -math.log(rank + 2)) for rank, text in enumerate(texts)]

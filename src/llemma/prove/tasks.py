@@ -83,7 +83,10 @@ def _row(row: dict[str, Any], prover: str, where: str) -> tuple[str, Theorem]:
     if not row["id"] or not row["statement"].strip():
         raise DataError("an empty id or statement", where=where, mend="give each row an id and a statement")
     given = row.get("meta")
-    meta = {**{key: value for key, value in row.items() if key not in _FIELDS}, **(given if isinstance(given, dict) else {})}
+    meta = {
+        **{key: value for key, value in row.items() if key not in _FIELDS},
+        **(given if isinstance(given, dict) else {}),
+    }
     return where, Theorem(
         id=row["id"],
         header=row["header"],
@@ -124,7 +127,9 @@ def _minif2f(spec: str, prover: str, data: Path | None) -> Task:
     language, _, split = spec.removeprefix(f"{MINIF2F}-").partition("-")
     if prover in _FIELD and prover != language:
         raise RecipeError(
-            f"'{spec}' is written for {language}", where=f"--prover {prover}", mend=f"write -t {spec.replace(language, prover)}"
+            f"'{spec}' is written for {language}",
+            where=f"--prover {prover}",
+            mend=f"write -t {spec.replace(language, prover)}",
         )
     folder = _folder(data)
     header = _read(folder / LEAN_HEADER) if language == "lean" else ""
@@ -161,7 +166,9 @@ def _split(folder: Path, split: str) -> list[tuple[str, dict[str, Any]]]:
     return rows
 
 
-_MEND = f"give --data DIR or set {VARIABLE}=DIR; DIR, DIR/{MINIF2F} or DIR/../{MINIF2F} holds test.jsonl and valid.jsonl"
+_MEND = (
+    f"give --data DIR or set {VARIABLE}=DIR; DIR, DIR/{MINIF2F} or DIR/../{MINIF2F} holds test.jsonl and valid.jsonl"
+)
 
 
 def _folder(data: Path | None) -> Path:
@@ -169,7 +176,11 @@ def _folder(data: Path | None) -> Path:
     given = data or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if given is None:
         raise MissingError("no data folder is named", where=MINIF2F, mend=_MEND)
-    places: list[Callable[[], Path]] = [lambda: given / MINIF2F, lambda: given, lambda: given.resolve().parent / MINIF2F]
+    places: list[Callable[[], Path]] = [
+        lambda: given / MINIF2F,
+        lambda: given,
+        lambda: given.resolve().parent / MINIF2F,
+    ]
     for place in places:
         if _exists(place(), "test") or _exists(place(), "valid"):
             return place()
