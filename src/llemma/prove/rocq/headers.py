@@ -27,7 +27,7 @@ _ASSUMES = re.compile(r"(?:Local\s+|Global\s+)?(?:Axioms?|Conjectures?|Parameter
 _DECLARED = re.compile(r"\(?\s*([^\W\d][\w']*(?:\s+[^\W\d][\w']*)*)\s*:")
 # Coquelicot defines powers of complex numbers since 3.3; this is the same function
 _POWERS = (
-    "Fixpoint Cpow (z : C) (n : nat) {struct n} : C := match n with O => RtoC 1%R | S m => Cmult z (Cpow z m) end.",
+    "Fixpoint Cpow (z : C) (n : nat) {struct n} : C := match n with O => RtoC Rdefinitions.R1 | S m => Cmult z (Cpow z m) end.",
     'Infix "^" := Cpow : C_scope.',
 )
 
@@ -64,9 +64,12 @@ def stated(theorem: Theorem, coq: Coq) -> Stated | Refused:
 def fit(header: list[str], coq: Coq) -> list[str]:
     """The sentences of a header for this version. Rules:
 
+    - the decision procedures (`lia`, `lra`, `nia`, `nra`) are imported before all else: few headers do, and a proof
+      needs them. That file exports no notation and no other name, so no statement changes its meaning;
     - before 9.0 the standard library is called `Coq`, not `Stdlib`;
     - Coquelicot before 3.3 has no powers of complex numbers: they are defined after its import.
     """
+    header = ["From Stdlib Require Import Psatz.", *header]
     if coq.version < (9,):
         header = [_STDLIB.sub("Coq", line) if is_import(line) else line for line in header]
     last = max((place for place, line in enumerate(header) if is_import(line) and "Coquelicot" in line), default=-1)
