@@ -25,6 +25,7 @@ COMMANDS = {
     "generate": ("llemma.cli.models", "generate", "Continue a prompt with a model."),
     "eval": ("llemma.cli.models", "evaluate", "Ask a model the problems of tasks, judge its answers."),
     "solve": ("llemma.cli.solve", "solve", "Let a model solve one problem, with Python at hand."),
+    "prove": ("llemma.cli.prove", "prove", "Let a model prove theorems in Rocq, Lean or Isabelle."),
     "rescore": ("llemma.cli.models", "rescore", "Judge the stored completions of an evaluation again."),
     "grade": ("llemma.cli.answers", "grade", "Judge a file of answers against their gold answers."),
     "vote": ("llemma.cli.answers", "vote", "Take the majority of each row's answers."),

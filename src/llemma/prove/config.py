@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -38,3 +38,66 @@ class ProverConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     project: str = ""
     """The folder that the command runs in: a Lean project with the libraries that headers import."""
+
+
+class SearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How one theorem is attempted; the limits are the published ones (Llemma's formal2formal, `proofsearch.py`)."""
+
+    protocol: Literal["default", "llemma"] = "default"
+    """`default`: sum of log-probabilities, states deduplicated when they are queued. `llemma`: as published, sum of
+    per-token means, only states already expanded are filtered, and a crash of the prover ends the theorem."""
+
+    samples: Positive = 32
+    """Candidates an expansion; in the whole-proof modes, proofs a theorem."""
+
+    expansions: Positive = 100
+    """States of a theorem for which candidates are asked."""
+
+    seconds: Seconds = 600.0
+    """Seconds a theorem: its tactics in the prover and its share of the model, whatever else ran meanwhile. Loading
+    its header and checking a finished proof are not counted: they have limits of their own."""
+
+    proposals: Literal["sample", "beam"] = "sample"
+    """How candidates are drawn: sampled, or the most probable ones by beam search (as published)."""
+
+    format: Literal["few-shot", "reprover"] = "few-shot"
+    """The prompt: worked examples, then the state; or the state alone, for an encoder-decoder trained on it."""
+
+    temperature: Annotated[float, msgspec.Meta(ge=0)] = 0.7
+    """Of sampled candidates. 0 is greedy: for whole proofs with one sample."""
+
+    top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """Of sampled candidates: the smallest set of tokens with this probability is drawn from."""
+
+    max_tokens: Positive = 256
+    """New tokens a tactic."""
+
+    proof_tokens: Positive = 1024
+    """New tokens a whole proof."""
+
+    seed: int = 0
+    """Of sampling."""
+
+
+class ProveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A run over many theorems."""
+
+    mode: Literal["search", "whole", "informal"] = "search"
+    """Best-first search; whole proofs from the statement; whole proofs from the informal statement and proof."""
+
+    search: SearchConfig = SearchConfig()
+    prover: ProverConfig = ProverConfig()
+
+    workers: Positive = 2
+    """Provers that run at the same time."""
+
+    open: Positive | None = None
+    """Theorems at work at the same time, so that the model has a batch while provers work; without it, four a
+    worker."""
+
+    batch: Positive = 2048
+    """Samples asked of the model at a time."""
+
+    max_errors: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    """Share of theorems that may end in an error of prover or model before the command fails (exit 5). A theorem that
+    the prover does not take at all is told, and counts only when none is taken."""
