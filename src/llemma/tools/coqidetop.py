@@ -1,7 +1,7 @@
 """A session of Coq's editor server `coqidetop`, confined, with a limit on every call.
 
-Sentences are added one after another to the tip of a document; each state of it has a number. `Add` parses, `Goal` runs.
-Going back to an earlier state drops what came after: states left behind are gone for good.
+Sentences are added one after another to the tip of a document; each state of it has a number. `Add` parses, `Goal`
+runs. Going back to an earlier state drops what came after: states left behind are gone for good.
 A call that takes too long is interrupted as Ctrl-C would; one that does not heed that costs the process.
 """
 
@@ -48,7 +48,7 @@ class Coqidetop:
         coq = coq or find_coq()
         self.messages: list[Message] = []
         """What the last call printed."""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()
         self._buffer = bytearray()
         command = [coq.coqidetop, "-main-channel", "stdfds", *QUIET]
         self._process = Confined(command, coq.walls(memory_mb=memory_mb, isolation=isolation), stderr=self._errors)
@@ -78,7 +78,7 @@ class Coqidetop:
         return reply.failure() or coq_xml.read_goals(reply.value)
 
     def finished(self, seconds: float) -> bool | Failure:
-        """Run what was added; whether a proof is open with no goal left. Cheaper than `goals` where contexts are large."""
+        """Run what was added; whether a proof is open with no goal left. Cheaper than `goals` in large contexts."""
         reply = self._call(coq_xml.subgoals_call(), seconds)
         goals = reply.failure() or coq_xml.read_goals(reply.value)
         return goals if isinstance(goals, Failure) else goals is not None and goals.finished

@@ -9,8 +9,8 @@ The file, with names that the proof's author cannot know (`...` are 128 random b
     Print Assumptions Proved... .name.
 
 The kernel compares the type of what was proved with the type that was stated before the proof began; what follows the
-marker is the list of axioms and nothing else, whatever the proof printed. So even a proof that the grammar let through by
-mistake can neither state another theorem, nor hide an axiom or a switched-off check of the kernel.
+marker is the list of axioms and nothing else, whatever the proof printed. So even a proof that the grammar let through
+by mistake can neither state another theorem, nor hide an axiom or a switched-off check of the kernel.
 """
 
 from __future__ import annotations

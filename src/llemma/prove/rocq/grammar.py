@@ -7,9 +7,9 @@ Everything that is not plainly such a sentence is refused before Rocq sees it. W
 - Every command of Rocq begins with a capital letter or `#[`. A sentence that begins with a small letter, a bracket or
   a goal selector can only be a tactic, and tactics cannot run commands.
 - Tactics that leave goals unproved (`admit`, `give_up`, `shelve`), that put off the kernel's check (`*_no_check`), that
-  trust a compiler (`native_compute`), that add constants of their own (`abstract`) or that start other processes (`par:`)
-  are refused wherever their names stand. The kernel checks again what `_no_check` skips, so those would not make a false
-  theorem true; but a search would take the state they leave for a proof.
+  trust a compiler (`native_compute`), that add constants of their own (`abstract`) or that start other processes
+  (`par:`, `psatz`) are refused wherever their names stand. The kernel checks again what `_no_check` skips, so those
+  would not make a false theorem true; but a search would take the state they leave for a proof.
 
 Names of axioms need no list here: the check prints what a theorem rests on.
 """
