@@ -105,3 +105,10 @@ def test_the_order_has_the_shares_in_every_prefix_and_needs_no_state(tmp_path: P
 def test_too_little_for_one_window(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="fewer than one window"):
         Windows(make_store(tmp_path / "s", [4]), CONTEXT, 0)
+
+
+def test_an_optional_source_that_is_not_there_is_left_out() -> None:
+    parts = [Part("a", 1.0, max_epochs=100), Part("b", 1.0, optional=True)]
+    assert [share.source for share in shares(Mixture(parts), {"a": 100}, 50)] == ["a"]
+    with pytest.raises(RecipeError, match="'b'"):
+        shares(Mixture([parts[0], Part("b", 1.0)]), {"a": 100}, 50)

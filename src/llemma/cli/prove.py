@@ -46,8 +46,8 @@ FOLDER = click.Path(path_type=Path)
     "--format",
     "form",
     default="few-shot",
-    type=click.Choice(["few-shot", "reprover"]),
-    help="reprover: the state alone, for an encoder-decoder.",
+    type=click.Choice(["few-shot", "steps", "reprover"]),
+    help="steps: as corpora of proof steps are written; reprover: the state alone, for an encoder-decoder.",
 )
 @click.option("--temperature", type=click.FloatRange(0), help="Of sampled candidates; default 0.7.")
 @click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Of sampled candidates; default 1.")

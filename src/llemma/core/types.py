@@ -40,13 +40,14 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A source's share of a mixture.
 
     `max_epochs` caps how often its tokens may be repeated, `max_fraction` its part of all tokens; what a cap leaves
-    over goes to the other sources by weight.
+    over goes to the other sources by weight. An `optional` source that the corpus lacks is left out.
     """
 
     source: str
     weight: float
     max_epochs: float = 4.0
     max_fraction: float = 1.0
+    optional: bool = False
 
 
 class Mixture(msgspec.Struct, frozen=True):

@@ -60,8 +60,9 @@ class SearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     proposals: Literal["sample", "beam"] = "sample"
     """How candidates are drawn: sampled, or the most probable ones by beam search (as published)."""
 
-    format: Literal["few-shot", "reprover"] = "few-shot"
-    """The prompt: worked examples, then the state; or the state alone, for an encoder-decoder trained on it."""
+    format: Literal["few-shot", "steps", "reprover"] = "few-shot"
+    """The prompt. `few-shot`: worked examples, then the state. `steps`: the state as proof steps are written in a
+    corpus, for a model trained on them. `reprover`: the state alone, for an encoder-decoder trained on it."""
 
     temperature: Annotated[float, msgspec.Meta(ge=0)] = 0.7
     """Of sampled candidates. 0 is greedy: for whole proofs with one sample."""

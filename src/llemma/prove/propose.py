@@ -21,6 +21,7 @@ from llemma.prove.config import SearchConfig
 from llemma.prove.search import Candidate, by_rank
 
 FENCE = "---"
+GOAL, STEP = "[GOAL]", "[PROOFSTEP]"  # of corpora of proof steps (corpus/proofsteps)
 PROMPTS = Path(__file__).parent / "prompts"
 
 
@@ -46,14 +47,9 @@ class Proposer(NamedTuple):
 
     def request(self, asked: Asked) -> Request:
         """The request for the candidates of one state; its id is `<theorem>#<number>`."""
-        plain = self.config.format == "reprover"
-        return drawn(
-            self.config,
-            f"{asked.theorem.id}#{asked.number}",
-            asked.state.text if plain else few_shot(self.prover, asked.state.text),
-            stop=[] if plain else [FENCE],
-            max_tokens=self.config.max_tokens,
-        )
+        prompt, stop = prompted(self.prover, self.config, asked.state.text)
+        name = f"{asked.theorem.id}#{asked.number}"
+        return drawn(self.config, name, prompt, stop=stop, max_tokens=self.config.max_tokens)
 
     def read(self, completions: Sequence[Completion]) -> Proposed:
         """The candidates in completions; failed ones are left out while at least one is sound."""
@@ -89,6 +85,15 @@ def read(completions: Sequence[Completion]) -> Proposed:
     told = [Candidate(one.text, one.logprob, max(1, one.tokens)) for one in sound if one.logprob is not None]
     candidates = told if len(told) == len(sound) else by_rank(list(dict.fromkeys(one.text for one in sound)))
     return Proposed(candidates, tokens, seconds)
+
+
+def prompted(prover: str, config: SearchConfig, state: str) -> tuple[str, list[str]]:
+    """The prompt for a tactic in `state`, and the strings that end it."""
+    if config.format == "reprover":
+        return state, []
+    if config.format == "steps":
+        return f"{GOAL}\n{state.strip()}\n{STEP}\n", [GOAL]
+    return few_shot(prover, state), [FENCE]
 
 
 def few_shot(prover: str, state: str) -> str:

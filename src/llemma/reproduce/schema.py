@@ -13,6 +13,7 @@ from llemma.core.errors import RecipeError, suggest
 from llemma.core.recipe import Recipe
 from llemma.corpus.config import CorpusConfig
 from llemma.evals.config import EvalConfig
+from llemma.prove.config import ProveConfig
 from llemma.tokens.config import TokenizerConfig
 from llemma.train.config import ModelConfig, TrainConfig
 
@@ -26,6 +27,15 @@ class ProblemsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Their seed; must differ from the seeds of the corpus' own synthetic problems."""
     programs: bool = False
     """Ask them a second time, for a program whose value is the answer."""
+
+
+class TheoremsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Generated theorems that are held out from training and asked of every model, where `[prove]` is there."""
+
+    count: int = 40
+    """How many."""
+    seed: int = 1_000_003
+    """Their seed; held-out theorems are others than those of the corpus, whatever the seed."""
 
 
 class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +62,9 @@ class LlemmaRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     train: dict[str, TrainConfig] = {}
     """Training phases in their order; the first starts from `[model]`, each other continues the one before."""
     eval: EvalConfig = EvalConfig()
+    theorems: TheoremsConfig = TheoremsConfig()
+    prove: ProveConfig | None = None
+    """How theorems are attempted; without it, none are."""
 
 
 def load(name: str, sets: list[str] | tuple[str, ...] = ()) -> Recipe[LlemmaRecipe]:

@@ -1,4 +1,4 @@
-"""The whole sentence on one recipe: problems, corpus, tokenizer, tokens, training, evaluation, report.
+"""The whole sentence on one recipe: problems, corpus, tokenizer, tokens, training, evaluation, proofs, report.
 
 Every stage names its work by a digest of its settings and of the content of its inputs, and records a digest of what it
 wrote. A stage whose mark has the right digest and whose outputs are as they were is not done again, so the same
@@ -17,7 +17,7 @@ from msgspec import structs
 
 from llemma.core import jsonl
 from llemma.core.console import Console, duration
-from llemma.core.errors import RecipeError
+from llemma.core.errors import MissingError, RecipeError
 from llemma.core.files import digest, file_digest
 from llemma.core.home import cache_folder
 from llemma.core.recipe import Recipe
@@ -34,6 +34,9 @@ QUESTIONS = {
     "program": ["program_problems.jsonl", "program_examples.jsonl"],
 }
 """By the style of their solutions, the problems asked and the examples shown before them."""
+
+
+THEOREMS = "theorems.jsonl"
 
 
 class Stage:
@@ -135,6 +138,10 @@ class Pipeline:
             yield self.training(index)
         for phase in self.phases:
             yield self.evaluation(phase)
+        if self.recipe.prove is not None and self._prover() is not None:
+            yield self.theorems()
+            for phase in self.phases:
+                yield self.proving(phase)
 
     def problems(self) -> Stage:
         """Generate the held-out problems and the worked examples shown before them."""
@@ -258,6 +265,42 @@ class Pipeline:
         return Stage(
             f"eval-{phase}", digest(VERSION, self.recipe.eval, inputs), [f"{out}/{file}" for file in files], work
         )
+
+    def _prover(self) -> str | None:
+        """The identity of the prover; None, with a word, where the machine has none."""
+        from llemma.reproduce.proving import identity
+
+        assert self.recipe.prove is not None
+        try:
+            return identity(self.recipe.prove)
+        except MissingError as error:
+            self.console.warn(f"no theorems are proved: {error.what} ({error.mend})")
+            return None
+
+    def theorems(self) -> Stage:
+        """Write the held-out theorems."""
+        from llemma.corpus.sources import theorems
+
+        config = self.recipe.theorems
+
+        def work() -> None:
+            made = theorems.different(config.seed, config.count, held_out=True)
+            rows = ({"id": item.id, "header": item.header, "statement": item.statement} for item in made)
+            jsonl.write(self.path / THEOREMS, rows)
+
+        return Stage("theorems", digest(VERSION, theorems.VERSION, config), [THEOREMS], work)
+
+    def proving(self, phase: str) -> Stage:
+        """Let a phase's model prove the held-out theorems."""
+        inputs = content(self.path, [THEOREMS, f"{phase}/final"])
+
+        def work() -> dict[str, Any]:
+            from llemma.reproduce.proving import prove_phase
+
+            return prove_phase(self.path, phase, self.recipe, self.console)
+
+        outputs = [f"prove/{phase}/{file}" for file in ("proofs.jsonl", "results.json")]
+        return Stage(f"prove-{phase}", digest(VERSION, self.recipe.prove, self._prover(), inputs), outputs, work)
 
     def _validation(self) -> dict[str, list[Document]]:
         """The validation documents by source, in the order of the recipe."""

@@ -35,22 +35,21 @@ def shares(mixture: Mixture, available: dict[str, int], tokens: int) -> list[Sha
 
     Raises `RecipeError` for a part that has no store, and when all caps together allow less than `tokens`.
     """
-    for part in mixture.parts:
+    parts = [part for part in mixture.parts if part.source in available or not part.optional]
+    for part in parts:
         if part.source not in available:
             raise RecipeError(
                 f"the mixture names '{part.source}', which the corpus lacks", mend=suggest(part.source, available)
             )
-    caps = {part.source: _cap(part, available[part.source], tokens) for part in mixture.parts}
+    caps = {part.source: _cap(part, available[part.source], tokens) for part in parts}
     if sum(caps.values()) < tokens:
         raise RecipeError(
             f"the mixture can give {int(sum(caps.values())):,} tokens within its epoch caps, the plan needs {tokens:,}",
             where="mixture",
             mend="raise max_epochs or max_fraction, add data, or train fewer tokens",
         )
-    given = _fill({part.source: part.weight for part in mixture.parts}, caps, tokens)
-    return [
-        _share(part.source, part.weight, given[part.source], available[part.source], tokens) for part in mixture.parts
-    ]
+    given = _fill({part.source: part.weight for part in parts}, caps, tokens)
+    return [_share(part.source, part.weight, given[part.source], available[part.source], tokens) for part in parts]
 
 
 def _cap(part: Part, available: int, tokens: int) -> float:
