@@ -25,6 +25,8 @@ REPLY_BYTES = 16 << 20
 """A longer reply ends the session: some tactics make goals that nobody could read."""
 _GRACE = 1.0  # wall seconds that an interrupted call has to come back, at least
 _END = b"</value>"
+# an editor wants to see what follows an error; here a sentence that fails must never pass for one that ran
+_STRICT = ("-async-proofs-command-error-resilience", "off", "-async-proofs-tactic-error-resilience", "off")
 
 
 class SessionError(LlemmaError):
@@ -50,7 +52,7 @@ class Coqidetop:
         """What the last call printed."""
         self._errors = tempfile.TemporaryFile()
         self._buffer = bytearray()
-        command = [coq.coqidetop, "-main-channel", "stdfds", *QUIET]
+        command = [coq.coqidetop, "-main-channel", "stdfds", *_STRICT, *QUIET]
         self._process = Confined(command, coq.walls(memory_mb=memory_mb, isolation=isolation), stderr=self._errors)
         self._poll = select.poll()
         self._poll.register(self._process.stdout, select.POLLIN)
@@ -189,7 +191,7 @@ class Coqidetop:
         with contextlib.suppress(ValueError):
             size = self._errors.seek(0, os.SEEK_END)
             self._errors.seek(max(0, size - 2000))
-            words = self._errors.read().decode("utf-8", "replace").strip()
+            words = self._errors.read().decode("utf-8", "replace").replace("Skipping rcfile loading.", "").strip()
         self.close()
         if "out of memory" in words.lower():
             return SessionError("out of memory", "memory")
