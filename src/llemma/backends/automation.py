@@ -18,17 +18,40 @@ from llemma.core.errors import RecipeError, suggest
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 
-# Functions that hypotheses define (`H : forall x, f x = ...`) unfolded wherever they are applied, conjunctions taken
-# apart, variables with known values replaced. Each is a loop that ends: a rewritten application is gone, unless its
-# definition is recursive, and then the prover's time limit ends it.
-_CONJUNCTS = "repeat match goal with H : _ /\\ _ |- _ => destruct H end"
+# Pieces of the tactics below. Functions that hypotheses define (`H : forall x, f x = ...`) are unfolded where they are
+# applied, conjunctions taken apart, variables with known values replaced. Each piece is a loop that ends, but for
+# recursive definitions, which the prover's time limit ends.
+_APART = "repeat match goal with H : _ /\\ _ |- _ => destruct H end"
 _UNFOLD = (
     "repeat match goal with "
     "H : forall _, ?f _ = _ |- context [?f _] => rewrite H "
-    "| H : forall _, ?f _ = _, K : context [?f _] |- _ => rewrite H in K end"
+    "| H : forall _, ?f _ = _, K : context [?f _] |- _ => rewrite H in K "
+    "| H : forall _, _ -> ?f _ = _ |- context [?f _] => rewrite H by first [lra | lia | easy] "
+    "| H : forall _, _ -> ?f _ = _, K : context [?f _] |- _ => rewrite H in K by first [lra | lia | easy] end"
 )
-_DIVISION = "Zify.zify; PreOmega.Z.to_euclidean_division_equations"
-_INDUCTION = "match goal with n : nat |- _ => induction n end"
+_PLAIN = f"intros; {_APART}; subst"
+_KNOWN = f"{_PLAIN}; {_UNFOLD}"
+_DIVISION = f"intros; {_APART}; simpl in *; Zify.zify; PreOmega.Z.to_euclidean_division_equations"
+_INDUCTION = "intros; match goal with n : nat |- _ => induction n end; simpl in *"
+# x >= 0 and x * x = y for every x = sqrt y
+_ROOT = (
+    "lazymatch goal with K : (0 <= sqrt x)%R |- _ => fail "
+    "| _ => pose proof (sqrt_pos x); pose proof (sqrt_sqrt x ltac:(first [lra | nra])) end"
+)
+_ROOTS = f"repeat match goal with |- context [sqrt ?x] => {_ROOT} | _ : context [sqrt ?x] |- _ => {_ROOT} end"
+_CASES = (
+    "unfold Rabs, Rmin, Rmax in *; repeat match goal with "
+    "|- context [Rcase_abs ?x] => destruct (Rcase_abs x) | K : context [Rcase_abs ?x] |- _ => destruct (Rcase_abs x) "
+    "| |- context [Rle_dec ?x ?y] => destruct (Rle_dec x y) "
+    "| K : context [Rle_dec ?x ?y] |- _ => destruct (Rle_dec x y) end"
+)
+_CLEAR = "match goal with H : @eq R _ _ |- _ => progress field_simplify_eq in H; [| solve [lra | nra] ..] end"
+# (x - y)^2 >= 0 for every pair
+_SQUARES = (
+    "repeat match goal with x : R, y : R |- _ => lazymatch goal with K : (0 <= Rsqr (x - y))%R |- _ => fail "
+    "| _ => pose proof (Rle_0_sqr (x - y)) end end; unfold Rsqr in *"
+)
+_COMPUTED = "match goal with |- @eq nat _ _ => idtac | |- @eq Z _ _ => idtac | |- @eq (list _) _ _ => idtac end"
 
 ROCQ = (
     # closing: the whole statement in one step
@@ -36,36 +59,42 @@ ROCQ = (
     "intros; lra",
     "intros; lia",
     "easy",
-    "intros; vm_compute; reflexivity",
     "intros; subst; ring",
     "intros; subst; field; lra",
-    "auto",
+    f"{_KNOWN}; lra",
+    f"{_KNOWN}; solve [field; lra | nra]",
+    f"{_KNOWN}; lia",
+    f"{_PLAIN}; nra",
     "intros; simpl in *; lia",
-    f"intros; {_CONJUNCTS}; subst; {_UNFOLD}; lra",
-    f"intros; {_CONJUNCTS}; subst; {_UNFOLD}; field_simplify; lra",
-    f"intros; {_CONJUNCTS}; subst; {_UNFOLD}; lia",
+    f"{_DIVISION}; lia",
     "repeat split; intros; solve [lra | ring | field; lra]",
     "repeat split; intros; solve [reflexivity | lia]",
-    f"intros; {_CONJUNCTS}; {_DIVISION}; lia",
+    f"{_KNOWN}; {_ROOTS}; nra",
+    f"{_KNOWN}; {_CASES}; nra",
     "intuition lra",
     "intuition lia",
-    f"intros; {_CONJUNCTS}; subst; nra",
-    f"intros; {_CONJUNCTS}; subst; nia",
+    f"{_PLAIN}; nia",
     "intros; simpl in *; nia",
-    f"intros; {_CONJUNCTS}; subst; {_UNFOLD}; nra",
-    f"intros; {_INDUCTION}; simpl in *; solve [lia | lra | ring | nia | nra]",
-    "intros; repeat match goal with n : nat |- _ => do 8 (destruct n; [try lia |]) end; lia",
+    f"{_DIVISION}; nia",
+    f"repeat split; intros; {_APART}; subst; {_UNFOLD}; solve [lra | lia | nra | nia]",
+    f"{_INDUCTION}; solve [lia | lra | nia | nra]",
+    f"{_PLAIN}; {_SQUARES}; nra",
+    f"{_KNOWN}; repeat {_CLEAR}; nra",
+    f"intros; {_COMPUTED}; vm_compute; reflexivity",
+    "auto",
     # opening: something is left
-    f"intros; {_CONJUNCTS}; subst",
-    f"intros; {_CONJUNCTS}; subst; progress ({_UNFOLD})",
+    _PLAIN,
+    f"{_PLAIN}; progress ({_UNFOLD})",
+    f"{_KNOWN}; {_CLEAR}",
     "progress simpl in *",
     "split",
     "match goal with H : _ \\/ _ |- _ => destruct H | H : exists _, _ |- _ => destruct H end",
-    "match goal with H : _ = _ :> R |- _ => progress field_simplify_eq in H; [| lra ..] end",
     "match goal with |- exists _, _ => eexists end",
     "field_simplify_eq",
     "f_equal",
-    "exfalso",
+    "symmetry",
+    "left",
+    "right",
 )
 
 LEAN = (
