@@ -13,14 +13,10 @@ from collections.abc import Iterator
 import msgspec
 
 from llemma.corpus.proofsteps import Proof, Step, Unread
+from llemma.tools.coq_show import show
 from llemma.tools.coq_text import sentences
 from llemma.tools.coq_xml import Failure, Goals
 from llemma.tools.coqidetop import Coqidetop, SessionError
-
-
-def goals_text(goals: Goals) -> str:
-    return "\n\n".join("\n".join([*g.hypotheses, "====", g.conclusion]) for g in goals.foreground)
-
 
 _OPENING = re.compile(
     r"(?:Local\s+|Global\s+|Program\s+|Polymorphic\s+|#\[[^\]]*\]\s*)*"
@@ -99,7 +95,7 @@ class _Reader:
         if self.goals is None:
             return self._close()
         if before.foreground and not _NO_TACTIC.match(sentence):
-            self.steps.append(Step(goals_text(before), sentence))
+            self.steps.append(Step(show(before), sentence))
         return None
 
     def _open(self, sentence: str) -> None:

@@ -13,9 +13,9 @@ from llemma.prove.rocq import check as checking
 from llemma.prove.rocq import grammar
 from llemma.prove.rocq.document import Document
 from llemma.prove.rocq.headers import RULES, Stated, absent_library, stated
-from llemma.prove.rocq.show import LONGEST, show
 from llemma.prove.theorem import Theorem
 from llemma.tools.coq import Coq, find_coq
+from llemma.tools.coq_show import LONGEST, show
 from llemma.tools.coq_xml import Failure, Goals
 from llemma.tools.coqidetop import SessionError
 
