@@ -23,21 +23,16 @@ class Blocks:
         self._seen = 0  # no block ends before this
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The blocks that `data` completes; those that hold nothing but white space are left out."""
+        """The blocks that `data` completes; those without a brace cannot be replies and are left out."""
         self._held += data
-        found = []
-        start = 0
-        while (end := self._held.find(_END, self._seen)) >= 0:
-            found.append(bytes(self._held[start:end]))
-            start = self._seen = end + len(_END)
-        del self._held[:start]
-        self._seen = max(0, len(self._held) - len(_END) + 1)
-        return [block for block in found if block.strip()]
-
-    @property
-    def held(self) -> int:
-        """Bytes of an unfinished block."""
-        return len(self._held)
+        end = self._held.rfind(_END, self._seen)
+        if end < 0:
+            self._seen = max(0, len(self._held) - len(_END) + 1)
+            return []
+        done = bytes(self._held[:end])
+        del self._held[: end + len(_END)]
+        self._seen = 0
+        return [block for block in done.split(_END) if b"{" in block] if b"{" in done else []
 
 
 def reply_in(block: bytes) -> dict[str, Any] | None:
@@ -46,13 +41,11 @@ def reply_in(block: bytes) -> dict[str, Any] | None:
     Only the first line of a reply begins with a brace, because those within it are indented. Raises `Damaged` for a
     block that begins like a reply and is not a JSON object.
     """
-    opening = None
-    for opening in _OPENING.finditer(block):
-        pass  # the last one counts
-    if opening is None:
+    openings = [match.start() for match in _OPENING.finditer(block)]
+    if not openings:
         return None
     try:
-        found = msgspec.json.decode(block[opening.start() :])
+        found = msgspec.json.decode(block[openings[-1] :])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Damaged(str(error)) from error
     if not isinstance(found, dict):

@@ -67,7 +67,7 @@ def _behind_walls(
 ) -> Installation:
     libraries = [folder for folder in environment.get("LEAN_PATH", "").split(":") if folder]
     roots = [folder for folder in (environment.get("LEAN_SYSROOT"), *libraries) if folder]
-    named = [part for part in command[1:] if part.startswith("/") and os.path.exists(part)]
+    named = [part for part in command[1:] if part.startswith("/") and Path(part).exists()]
     shown = [*_homes(command[0]), *roots, *named, *([str(project)] if project else [])]
     mapped_mb = _mapped_mb(tuple(roots))
     walls = Walls(
@@ -151,10 +151,10 @@ def _homes(program: str) -> list[str]:
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
-    real = sorted(
-        {os.path.realpath(path) for path in paths if os.path.exists(path)} | set(filter(os.path.exists, paths))
-    )
-    return [path for path in real if not any(path != other and Path(path).is_relative_to(other) for other in real)]
+    """Without those that lie within others; links and what they lead to."""
+    there = {path for path in paths if Path(path).exists()}
+    every = sorted(there | {os.path.realpath(path) for path in there})
+    return [path for path in every if not any(path != other and Path(path).is_relative_to(other) for other in every)]
 
 
 def _path(program: str, environment: Mapping[str, str]) -> str:
@@ -168,7 +168,7 @@ def _mapped_mb(roots: tuple[str, ...]) -> int:
     size = 0
     for root in roots:
         for folder, _, files in os.walk(root):
-            size += sum(os.stat(f"{folder}/{name}").st_size for name in files if ".olean" in name)
+            size += sum(Path(folder, name).stat().st_size for name in files if ".olean" in name)
     return size >> 20
 
 

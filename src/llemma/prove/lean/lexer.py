@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 Kind = Literal["word", "number", "string", "character", "symbol"]
-# letters beyond ASCII that every Lean 4 takes for part of a name: Greek but λ Π Σ, letter-like signs, script and Fraktur
-_LETTERLIKE = "\u03b1-\u03ba\u03bc-\u03c9\u0391-\u039f\u03a1\u03a4-\u03a9\u03ca-\u03fb\u1f00-\u1ffe\u2100-\u214f\U0001d49c-\U0001d59f"
+# letters beyond ASCII that every Lean 4 takes for part of a name: Greek but λ Π Σ, letter-like signs, script, Fraktur
+_GREEK = "\u03b1-\u03ba\u03bc-\u03c9\u0391-\u039f\u03a1\u03a4-\u03a9\u03ca-\u03fb\u1f00-\u1ffe"
+_LETTERLIKE = f"{_GREEK}\u2100-\u214f\U0001d49c-\U0001d59f"
 _SUBSCRIPTS = "\u2080-\u2089\u2090-\u209c\u1d62-\u1d6a"
 _PART = rf"(?:[A-Za-z_{_LETTERLIKE}][A-Za-z0-9_'!?{_LETTERLIKE}{_SUBSCRIPTS}]*|«[^»\n]*»)"
 _WORD = re.compile(rf"{_PART}(?:\.{_PART})*")

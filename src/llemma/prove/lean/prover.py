@@ -13,10 +13,10 @@ from llemma.core.errors import DataError, LlemmaError
 from llemma.prove.config import ProverConfig
 from llemma.prove.lean import grammar
 from llemma.prove.lean.install import installation
-from llemma.prove.lean.messages import Command, CommandReply, Tactic
+from llemma.prove.lean.messages import Command, CommandReply, Failure, Tactic, errors
 from llemma.prove.lean.repl import Repl, Stopped
-from llemma.prove.lean.statement import Declaration, declaration
-from llemma.prove.lean.verdict import AXIOMS, after_tactic, printed_axioms, trouble
+from llemma.prove.lean.statement import Declaration, declaration, statement
+from llemma.prove.lean.verdict import AXIOMS, after_tactic, printed_axioms, refused, trouble
 from llemma.prove.prover import Checked, Refused, Result, State
 from llemma.prove.theorem import Theorem
 
@@ -65,6 +65,8 @@ class Lean:
         self._theorems[theorem.id] = theorem
         try:
             return self._opened(theorem, time.monotonic() + seconds)
+        except DataError as error:
+            return Refused("error", error.what)
         except Stopped as stopped:
             return self._lost(stopped)
 
@@ -114,9 +116,8 @@ class Lean:
 
     def _process(self) -> Repl:
         """The process that searches: started, or started anew where it is gone or has grown too large."""
-        if self._repl is not None and self._repl.alive():
-            if not self._base_mb or self._repl.resident_mb() - self._base_mb <= self._config.recycle_mb:
-                return self._repl
+        if self._repl is not None and self._repl.alive() and not self._overgrown(self._repl):
+            return self._repl
         self.close()
         if self._deaths >= MOST_DEATHS:
             self._deaths = 0
@@ -131,6 +132,10 @@ class Lean:
         self._base_mb = 0.0
         self._repl = Repl(self._installation)
         return self._repl
+
+    def _overgrown(self, repl: Repl) -> bool:
+        """Whether the process has grown by `recycle_mb` since it loaded its header: it forgets nothing it was told."""
+        return self._base_mb > 0 and repl.resident_mb() - self._base_mb > self._config.recycle_mb
 
     def _lost(self, stopped: Stopped) -> Refused:
         self.close()
@@ -148,8 +153,9 @@ class Lean:
         header = self._header(repl, theorem.header, deadline)
         if isinstance(header, Refused):
             return header
-        reply = repl.command(Command(f"{theorem.statement} := by sorry", env=header), _left(deadline))
+        reply = repl.command(Command(f"{statement(theorem.statement)} := by sorry", env=header), _left(deadline))
         self._deaths = 0
+        self._base_mb = self._base_mb or repl.resident_mb()
         wrong = trouble(reply, gaps=1)
         if wrong is not None:
             return wrong
@@ -161,7 +167,7 @@ class Lean:
         self._kept(state)
         return state
 
-    def _header(self, repl: Repl, header: str, deadline: float) -> int | None | Refused:
+    def _header(self, repl: Repl, header: str, deadline: float) -> int | Refused | None:
         """The environment after `header`, elaborated once a process; None for an empty one."""
         if not header.strip():
             return None
@@ -209,9 +215,9 @@ class Lean:
         return self._states[state.theorem, state.steps]
 
     def _checked(self, theorem: Theorem, proof: str, deadline: float) -> Checked:
-        stated = declaration(theorem.statement)
+        stated = declaration(statement(theorem.statement))
         name = stated.name or f"llemma_{secrets.token_hex(8)}"
-        whole = f"{stated.named(name) if not stated.name else stated.text} := by\n{_indented(proof)}\n"
+        whole = f"{stated.text if stated.name else stated.named(name)} := by\n{_indented(proof)}\n"
         repl = Repl(self._installation)
         try:
             header = _environment(repl, theorem.header, deadline) if theorem.header.strip() else None
@@ -263,11 +269,10 @@ def _is(printed: str, name: str) -> bool:
 
 def _environment(repl: Repl, header: str, deadline: float) -> int | Refused:
     reply = repl.command(Command(header), _left(deadline))
-    wrong = trouble(reply)
-    if wrong is not None:
-        return wrong
-    assert isinstance(reply, CommandReply)
-    return reply.env
+    if isinstance(reply, Failure):
+        return refused(reply.message)
+    wrong = errors(reply.messages)  # a gap in a header shows among the axioms of what uses it
+    return refused("\n".join(wrong)) if wrong else reply.env
 
 
 def _indented(proof: str) -> str:

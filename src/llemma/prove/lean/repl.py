@@ -17,10 +17,8 @@ import msgspec
 from llemma.prove.lean.framing import Blocks, Damaged, reply_in
 from llemma.prove.lean.install import Installation
 from llemma.prove.lean.messages import (
-    Command,
     CommandReply,
     Failure,
-    File,
     ForCommand,
     ForTactic,
     PickleEnv,
@@ -66,7 +64,7 @@ class Repl:
         self._most_bytes = most_bytes
         self._limit_mb = installation.limit_mb
         self._blocks = Blocks()
-        self._last = {"env": -1, "proofState": -1}
+        self._last_env = self._last_state = -1
         for descriptor in (self._program.stdin.fileno(), self._program.stdout.fileno(), reading):
             os.set_blocking(descriptor, False)
 
@@ -99,7 +97,7 @@ class Repl:
             if answer.keys() == {"message"}:
                 return msgspec.convert(answer, Failure)
             reply = msgspec.convert(answer, kind)
-            self._in_step(request, answer)
+            self._in_step(request, reply)
             return reply
         except (Damaged, msgspec.ValidationError) as error:
             self.close()
@@ -108,16 +106,22 @@ class Repl:
             self.close()  # also when we are interrupted: the next reply would be the one to this request
             raise
 
-    def _in_step(self, request: Request, answer: dict[str, Any]) -> None:
+    def _in_step(self, request: Request, reply: CommandReply | TacticReply) -> None:
         """A reply tells of something new. A number that was there before is an answer to something else."""
         if isinstance(request, PickleEnv):
             return
-        counter = "env" if "env" in answer and "proofState" not in answer else "proofState"
-        known = request.env if isinstance(request, Command | File) else None
-        least = max(self._last[counter], -1 if known is None else known)
-        if answer[counter] <= least:
-            raise Stopped("crash", f"out of step: {counter} {answer[counter]} came after {least}")
-        self._last[counter] = answer[counter]
+        if isinstance(reply, TacticReply):
+            self._newer("proof state", reply.proof_state, self._last_state)
+            self._last_state = reply.proof_state
+            return
+        self._newer("environment", reply.env, self._last_env)
+        self._last_env = reply.env
+        gaps = [gap.proof_state for gap in reply.sorries if gap.proof_state is not None]
+        self._last_state = max([self._last_state, *gaps])
+
+    def _newer(self, what: str, number: int, last: int) -> None:
+        if number <= last:
+            raise Stopped("crash", f"out of step: {what} {number} came after {last}")
 
     def _ask(self, message: bytes, deadline: float) -> dict[str, Any]:
         if not self.alive():

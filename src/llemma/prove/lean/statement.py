@@ -8,6 +8,7 @@ from llemma.core.errors import DataError
 from llemma.prove.lean.lexer import Token, Unreadable, tokens
 
 _KEYWORDS = frozenset({"theorem", "lemma", "example"})
+_DECLARING = frozenset({":=", "where", "inductive", "structure", "class", "axiom", "opaque", "variable", "theorem"})
 _PROOF = ("sorry", "by", ":=")  # how a statement without a proof may end, from the last token on
 
 
@@ -27,8 +28,12 @@ class Declaration(msgspec.Struct, frozen=True):
         return f"{self.text[: self.keyword_at]}theorem {name}{self.text[self.rest_at :]}"
 
     def again(self, name: str) -> str:
-        """The same proposition under another name, without what stood before it (other declarations, attributes)."""
-        return f"theorem {name}{self.text[self.rest_at :]}"
+        """The same proposition under another name, to be stated where this one has been: with what stands before it
+        (`open … in`), but not with other declarations."""
+        before = self.text[: self.keyword_at]
+        if any(token.text in _DECLARING for token in _tokens(before)):
+            before = ""
+        return f"{before}theorem {name}{self.text[self.rest_at :]}"
 
 
 def statement(text: str) -> str:

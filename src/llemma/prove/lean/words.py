@@ -83,8 +83,8 @@ _NATIVE = _split(
 _PROGRAMS = _split(
     """
     by_elab evalTactic include_str include_bytes polyrith sage sleep sleep_heartbeats
-    dbg_trace dbg_trace_if_shared dbg_stack_trace dbg_sleep dbgTrace dbgTraceVal dbgTraceIfShared dbgSleep dbgStackTrace llmstep
-    suggest_tactics Lean IO System Elab Meta MetaM TacticM TermElabM CommandElabM CoreM BaseIO EIO
+    dbg_trace dbg_trace_if_shared dbg_stack_trace dbg_sleep dbgTrace dbgTraceVal dbgTraceIfShared dbgSleep
+    dbgStackTrace llmstep suggest_tactics Lean IO System Elab Meta MetaM TacticM TermElabM CommandElabM CoreM BaseIO EIO
     Qq Mathlib Batteries Aesop ProofWidgets LeanSearchClient Plausible ImportGraph Cli
     """
 )
