@@ -56,11 +56,11 @@ def replay(stand_in: Callable[..., ProverConfig]) -> Iterator[Callable[..., Repl
 @pytest.fixture(autouse=True)
 def no_leaks() -> Iterator[None]:
     """No test leaves a process or an open file behind."""
-    files = len(os.listdir("/proc/self/fd"))
+    files = len(list(Path("/proc/self/fd").iterdir()))
     yield
     left = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     names = [
         Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in left if Path(f"/proc/{pid}").exists()
     ]
     assert not [name for name in names if str(HERE) in name]
-    assert len(os.listdir("/proc/self/fd")) <= files + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= files + 1

@@ -84,8 +84,8 @@ def _check_token(before: Token | None, token: Token) -> None:
 
 def _check_word(token: Token) -> None:
     parts = token.parts
-    refused = parts[0] if parts[0] in REASONS else next((part for part in parts if part in ANYWHERE), None)
-    if refused is not None:
+    refused = next((part for part in parts if part in ANYWHERE), parts[0])
+    if refused in REASONS:
         raise Forbidden(f"'{refused}': {REASONS[refused]}")
     if token.text in _SUGGESTING:
         raise Forbidden(f"'{token.text}': it searches and suggests, and proves nothing itself")
