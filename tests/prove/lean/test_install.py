@@ -12,8 +12,8 @@ from llemma.prove.lean.install import installation
 
 LAKE = """#!/bin/sh
 [ -f fail ] && { echo "error: no such package" >&2; exit 1; }
-[ "$1 $2" = "env printenv" ] && { echo "LEAN_PATH=$PWD/lib:$PWD/more"; echo "LEAN_SYSROOT=$PWD/toolchain"; echo "SECRET=x"; }
-exit 0
+[ "$1 $2" = "env printenv" ] || exit 2
+printf "%s\\n" "LEAN_PATH=$PWD/lib:$PWD/more" "LEAN_SYSROOT=$PWD/toolchain" SECRET=x
 """
 
 

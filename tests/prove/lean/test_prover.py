@@ -224,6 +224,13 @@ def test_library_axioms_are_listed(opened: Callable[..., Lean]) -> None:
     assert checked.accepted and checked.axioms == ("propext", "Quot.sound")
 
 
+def test_a_repl_that_does_not_judge_is_refused(stand_in: Callable[..., ProverConfig]) -> None:
+    prover = Lean(stand_in("toy_repl.py", "old"))
+    with pytest.raises(LlemmaError, match="does not say"):
+        prover.step(begun(prover), "intro h", 20)
+    prover.close()
+
+
 def test_a_missing_repl_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("LLEMMA_LEAN_PROJECT", raising=False)

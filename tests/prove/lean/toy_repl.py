@@ -100,7 +100,9 @@ class Repl:
 
     def reply(self, state: dict) -> dict:
         self.states.append(state)
-        said = {"proofStatus": status(state), "proofState": len(self.states) - 1}
+        said: dict = {"proofState": len(self.states) - 1}
+        if "old" not in sys.argv:  # before 2025 there was no status
+            said["proofStatus"] = status(state)
         said["goals"] = [goal_text(goal) for goal in state["goals"]]
         return said
 

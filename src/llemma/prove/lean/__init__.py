@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from llemma.prove.lean.prover import Lean
-from llemma.prove.lean.statement import statement
+from llemma.prove.lean.statements import statement
 
 __all__ = ["Lean", "statement"]

@@ -72,7 +72,7 @@ def _check_token(before: Token | None, token: Token) -> None:
         raise Forbidden("a string or a character: proof steps need none")
     if token.kind == "word":
         _check_word(token)
-        if touching and before is not None and before.text == "#" and len(token.text) > 2:
+        if touching and before is not None and before.text == "#" and len(token.parts[0]) > 2:
             raise Forbidden(f"'#{token.text}' is a command")
     if token.text == "@[":
         raise Forbidden("'@[' begins an attribute")

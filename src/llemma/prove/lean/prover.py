@@ -15,7 +15,7 @@ from llemma.prove.lean import grammar
 from llemma.prove.lean.install import installation
 from llemma.prove.lean.messages import Command, CommandReply, Failure, Tactic, errors
 from llemma.prove.lean.repl import Repl, Stopped
-from llemma.prove.lean.statement import Declaration, declaration, statement
+from llemma.prove.lean.statements import Declaration, declaration, statement
 from llemma.prove.lean.verdict import AXIOMS, after_tactic, printed_axioms, refused, trouble
 from llemma.prove.prover import Checked, Refused, Result, State
 from llemma.prove.theorem import Theorem
@@ -31,7 +31,8 @@ _INDENT = "  "
 
 
 class Lean:
-    """One worker. Raises `MissingError` where Lean or its REPL is not installed."""
+    """One worker. Raises `MissingError` where Lean or its REPL is not installed. `open` and `step` raise `LlemmaError`
+    when the REPL cannot be kept alive at all, or is too old to judge proofs."""
 
     name = "lean"
 

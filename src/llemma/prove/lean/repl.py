@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import subprocess
 import time
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ MOST_BYTES = 64 << 20
 
 _POLL = 0.5  # seconds between two looks at the memory
 _CHUNK = 1 << 16
+_LAST_WORDS = 1.0  # seconds that a process which has closed its output may take to end
 _TAIL = 2000  # bytes of what the process wrote to its standard error that are kept
 
 Reply = TypeVar("Reply", CommandReply, TacticReply)
@@ -213,12 +215,14 @@ class Repl:
         """Why the process ended. One that may not have more memory says so, or is killed for it."""
         with contextlib.suppress(OSError):
             self._read_errors(None)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._program.process.wait(_LAST_WORDS)
         why = self._ended()
-        wants_memory = any(word in why for word in ("memory", "bad_alloc", "mmap failed")) or "code 137" in why
-        return ("memory" if wants_memory else "crash"), why
+        lacked = any(words in why for words in ("memory", "bad_alloc", "code 137", "code -9"))
+        return ("memory" if lacked else "crash"), why
 
     def _ended(self) -> str:
-        self._program.kill()
-        code = self._program.process.returncode
+        if self._program.alive():
+            return "the process closed its output"
         tail = self._tail.decode(errors="replace").strip()
-        return f"the process ended with code {code}" + (f": {tail}" if tail else "")
+        return f"the process ended with code {self._program.process.returncode}" + (f": {tail}" if tail else "")

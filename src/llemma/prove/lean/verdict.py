@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from llemma.core.errors import LlemmaError
 from llemma.prove.lean.messages import CommandReply, Failure, Message, TacticReply, errors
 from llemma.prove.prover import Proved, Refused, Result, State
 
@@ -31,9 +32,16 @@ class Axioms(msgspec.Struct, frozen=True):
 
 
 def after_tactic(reply: TacticReply | Failure, theorem: str, steps: tuple[str, ...]) -> Result:
-    """Where a tactic led to. `steps` include it."""
+    """Where a tactic led to. `steps` include it. Raises `LlemmaError` for a REPL that does not judge proofs: a search
+    with it would find nothing and not say why."""
     if isinstance(reply, Failure):
         return refused(reply.message)
+    if not reply.proof_status:
+        raise LlemmaError(
+            "this Lean REPL does not say whether a proof is complete",
+            where="prover 'lean'",
+            mend="build one of 2025 or later",
+        )
     wrong = errors(reply.messages)
     if wrong:
         return refused("\n".join(wrong))
@@ -43,7 +51,7 @@ def after_tactic(reply: TacticReply | Failure, theorem: str, steps: tuple[str, .
         return State(theorem, steps, "\n\n".join(reply.goals), reply.proof_state)
     if not reply.goals and reply.proof_status == _COMPLETED:
         return Proved(theorem, steps)
-    return refused(reply.proof_status or "this REPL does not say whether a proof is complete; a newer one does")
+    return refused(reply.proof_status)
 
 
 def refused(why: str) -> Refused:

@@ -9,7 +9,7 @@ import pytest
 
 from llemma.core.errors import DataError
 from llemma.prove.lean import statement
-from llemma.prove.lean.statement import declaration
+from llemma.prove.lean.statements import declaration
 
 MINIF2F = Path(__file__).parents[4] / "shared/minif2f"
 BARE = "theorem t (x : ℕ) (h : x = by exact 1) : x = 1"
