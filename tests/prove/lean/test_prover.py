@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from llemma.core.errors import LlemmaError, MissingError
 from llemma.prove.config import ProverConfig
@@ -131,6 +133,30 @@ def test_many_crashes_within_one_search_do_no_harm(opened: Callable[..., Lean]) 
         state = after(prover, *PROOF[:4])
         assert isinstance(prover.step(state, "exact crash", 20), Refused)
         assert isinstance(prover.step(state, "exact k", 20), Proved), number
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 99), st.sampled_from([*PROOF, "simp", "exact crash", "CLOSE"])), max_size=25))
+def test_the_same_step_from_the_same_state_leads_to_the_same(
+    stand_in: Callable[..., ProverConfig], moves: list[tuple[int, str]]
+) -> None:
+    """Whatever happened in between: other branches, crashes, restarts."""
+    prover = Lean(stand_in("toy_repl.py"))
+    try:
+        states, seen = [begun(prover)], {}
+        for which, tactic in moves:
+            state = states[which % len(states)]
+            if tactic == "CLOSE":
+                prover.close()
+                continue
+            result = prover.step(state, tactic, 20)
+            told = (result.text, result.steps) if isinstance(result, State) else type(result)
+            assert seen.setdefault((state.steps, tactic), told) == told
+            if isinstance(result, State):
+                states.append(result)
+                assert result.steps == (*state.steps, tactic)
+    finally:
+        prover.close()
 
 
 def test_a_header_is_loaded_once(opened: Callable[..., Lean]) -> None:

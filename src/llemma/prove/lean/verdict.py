@@ -20,6 +20,7 @@ AXIOMS = frozenset({"propext", "Classical.choice", "Quot.sound"})
 _COMPLETED = "Completed"
 _OPEN = "Incomplete: open goals remain"
 _OUT_OF_TIME = ("(deterministic) timeout", "maximum number of heartbeats", "elaborator is taking too long")
+_MOST_WORDS = 4000  # characters of an error that are kept: some print a whole goal of megabytes
 _RESTS = re.compile(r"'(?P<name>.+)' depends on axioms: \[(?P<axioms>[^\]]*)\]\s*", re.DOTALL)
 _FREE = re.compile(r"'(?P<name>.+)' does not depend on any axioms\s*", re.DOTALL)
 
@@ -56,7 +57,7 @@ def after_tactic(reply: TacticReply | Failure, theorem: str, steps: tuple[str, .
 
 def refused(why: str) -> Refused:
     """An error in Lean's words; one that a limit of steps ended is a time-out."""
-    return Refused("timeout" if any(words in why for words in _OUT_OF_TIME) else "error", why)
+    return Refused("timeout" if any(words in why for words in _OUT_OF_TIME) else "error", why[:_MOST_WORDS])
 
 
 def trouble(reply: CommandReply | Failure, *, gaps: int = 0) -> Refused | None:
