@@ -44,7 +44,7 @@ def answer(reply: bytes, fault: str) -> None:
     elif fault == "dribble":
         for at in range(0, len(reply), 7):  # cuts lines and letters
             write(reply[at : at + 7])
-            if at < 700:
+            if at < 140:
                 time.sleep(0.0005)
         return
     elif fault == "noise":

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llemma.prove.lean.framing import Blocks, Damaged, reply_in
@@ -20,6 +20,7 @@ REPLIES = st.lists(st.dictionaries(st.text(max_size=8), VALUES, max_size=4), max
 NOISE = st.lists(st.sampled_from(["info: building", "", "warning: { x", " {", "}", "é"]), max_size=4)
 
 
+@settings(max_examples=50, deadline=None)
 @given(REPLIES, st.data())
 def test_portions_and_noise_change_nothing(replies: list[dict[str, Any]], data: st.DataObject) -> None:
     stream = b""

@@ -180,9 +180,14 @@ def _identity(project: Path | None, environment: Mapping[str, str], command: lis
     manifest = _text(project, "lake-manifest.json")
     if manifest:
         parts.append(f"project {hashlib.sha256(manifest.encode()).hexdigest()[:12]}")
-    program = Path(command[0])
-    parts.append(f"{program.name} {hashlib.sha256(program.read_bytes()).hexdigest()[:12]}")
+    parts.append(f"{Path(command[0]).name} {_digest(command[0], Path(command[0]).stat().st_mtime_ns)}")
     return ", ".join(parts)
+
+
+@functools.cache
+def _digest(program: str, _modified: int) -> str:
+    with open(program, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _text(project: Path | None, name: str) -> str:
