@@ -29,11 +29,11 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How proofs are checked by Isabelle."""
 
     protocol: Literal["default", "llemma"] = "default"
-    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`: a `sorry` is a gap like
-    `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is accepted, as published."""
+    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`: a `sorry` is a gap
+    like `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is accepted, as published."""
 
     header: Literal["data", "llemma"] = "data"
-    """`data`: what each theorem's file says. `llemma`: the one list of imports that the paper's checker used for all."""
+    """`data`: what each theorem's file says. `llemma`: the one list of imports of the paper's checker."""
 
     session: str = "HOL-Number_Theory"
     """The image that proofs are checked in: it holds HOL, HOL-Library, HOL-Computational_Algebra and its own."""
@@ -57,7 +57,7 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Wall seconds of one call of Sledgehammer (30 as published)."""
 
     hammer_provers: str = ""
-    """Its provers, e.g. `cvc5 vampire verit e spass z3 zipperposition` as published; without it, Isabelle's own choice."""
+    """Its provers, `cvc5 vampire verit e spass z3 zipperposition` as published; without it, Isabelle's own choice."""
 
     closers: list[str] = list(CLOSERS)
     """Closing steps tried in a gap, in order. Without the oracle of `by eval`, that step is left out."""

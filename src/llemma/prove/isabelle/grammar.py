@@ -1,5 +1,5 @@
-"""What a model may write as a proof: commands of Isar proofs, known methods and attributes, and nothing that skips, trusts,
-redefines or reaches outside.
+"""What a model may write as a proof: commands of Isar proofs, known methods and attributes, and nothing that skips,
+trusts, redefines or reaches outside.
 
 Comments are left out of the normal form, so none of their characters reaches Isabelle. Terms in quotes are let through
 with their characters checked: Isabelle's inner syntax has no way into ML.
@@ -31,6 +31,7 @@ class Proof(msgspec.Struct, frozen=True):
     """An allowed proof in normal form: `parts` with a gap between each two."""
 
     parts: tuple[str, ...]
+    commands: int = 1
 
     @property
     def gaps(self) -> int:
@@ -65,9 +66,10 @@ def read(text: str, *, sorry_is_gap: bool = False) -> Proof:
         _check_token(token, gaps)
     if not proper:
         raise Forbidden("no proof")
-    for command in _commands(proper, gaps):
+    commands = _commands(proper, gaps)
+    for command in commands:
         _check_command(command, gaps)
-    return Proof(_split(kept, gaps))
+    return Proof(_split(kept, gaps), len(commands))
 
 
 def _without_comments(tokens: list[Token]) -> list[Token]:

@@ -1,7 +1,7 @@
 """Starts an Isabelle server and joins its loopback port to our standard input and output.
 
-Behind the sandbox's walls there is no network but a loopback of its own, so nobody outside can connect: this program runs
-behind the same walls and passes bytes on. It runs by itself (`python -I -S relay.py SETTINGS COMMAND...`) and needs the
+Behind the sandbox's walls there is no network but a loopback of its own, so nobody outside can connect: this program
+runs behind the same walls and passes bytes on. It runs by itself (`python -I -S relay.py SETTINGS COMMAND...`) and needs the
 standard library alone. Whatever it has to say of its own is a message of the server's protocol.
 
 SETTINGS is JSON: `home`, a folder to make as the user's home, or empty to leave the environment alone; `settings`, the
@@ -31,13 +31,15 @@ def main() -> None:
         assert server.stdout is not None
         found = INFO.search(first_line(server.stdout.fileno(), settings["seconds"]))
         if found is None:
-            return say("the command does not say where its server listens")
+            say("the command does not say where its server listens")
+            return
         address, port, password = found.groups()
         connection = socket.create_connection((address.decode(), int(port)), timeout=settings["seconds"])
         connection.settimeout(None)
         connection.sendall(password + b"\n")
     except OSError as error:
-        return say(f"the server does not start: {error}")
+        say(f"the server does not start: {error}")
+        return
     join(connection, server.stdout.fileno())
 
 

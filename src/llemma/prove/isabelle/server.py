@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -30,6 +31,7 @@ _START = 120.0  # seconds for a server's greeting: a Java machine on a cold disk
 _ANSWER = 30.0  # seconds for commands that the server answers at once
 _GRACE = 15.0  # seconds beyond a limit that the server itself keeps
 _DELAY = 0.25  # seconds between two looks of the server at its theories
+_MEND = "build the session once outside: `isabelle build -b -o system_heaps SESSION` (docs/proving.md)"
 _ADDRESSES = 4  # Java and Poly/ML reserve several times the addresses of the memory they use
 
 
@@ -116,14 +118,23 @@ def installed(config: ProverConfig) -> Installed:
     return Installed([str(inner)] if inner.is_file() else command, home, heaps)
 
 
+def version(isabelle: Installed) -> str:
+    """`Isabelle2025-2` and the like, as the program says; empty where it is given as a whole server command."""
+    if "server" in isabelle.command:
+        return ""
+    ask = [*isabelle.command, "version"]
+    said = subprocess.run(ask, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    return said.stdout.strip()
+
+
 class Server:
     """One server with one session, started at the first use and anew after a crash or a lost answer."""
 
     def __init__(self, config: ProverConfig, options: IsabelleConfig) -> None:
         """Raises `MissingError` where Isabelle is not there, `LlemmaError` where it may not be used this way."""
         self._config, self._options = config, options
-        self._isabelle = installed(config)
-        self.attached = "-s" in self._isabelle.command
+        self.isabelle = installed(config)
+        self.attached = "-s" in self.isabelle.command
         if self.attached and config.isolation == "full":
             mend = "start it by llemma, or name the weaker isolation 'rlimits'"
             raise LlemmaError("a running server is not behind the walls", where="prover 'isabelle'", mend=mend)
@@ -135,12 +146,16 @@ class Server:
         """`Isabelle2025-2` and the like; empty before the start."""
 
     def start(self) -> None:
-        """The server and its session, unless they run. Raises `WireError`, `RefusedError`, `MissingError`."""
+        """The server and its session, unless they run. Raises `LlemmaError` where they cannot be had."""
         if self._session and self._program is not None and self._program.alive():
             return
         self.stop()
         try:
             self._open()
+        except (WireError, RefusedError) as error:
+            self.stop()
+            where = f"session '{self._options.session}'"
+            raise LlemmaError(f"Isabelle does not start: {error}", where=where, mend=_MEND) from None
         except BaseException:
             self.stop()
             raise
@@ -197,7 +212,7 @@ class Server:
 
     def _started(self, folder: str) -> Confined:
         full = self._config.isolation == "full"
-        command = self._isabelle.command
+        command = self.isabelle.command
         if "server" not in command:
             command = [*command, "server", "-n", f"llemma-{os.getpid()}-{Path(folder).name[-8:]}"]
         home = f"{SCRATCH}/home" if full else ""
@@ -207,15 +222,15 @@ class Server:
         return Confined([*python, *command], self._walls(folder, home))
 
     def _settings(self) -> str:
-        """Isabelle's settings behind the walls: what it writes goes to the scratch folder, heaps are where they were."""
+        """Isabelle's settings behind the walls: what it writes goes to scratch, heaps are where they were."""
         memory = self._config.memory_mb
         lines = [
             f'ISABELLE_TMP_PREFIX="{SCRATCH}/tmp"',
             f'ISABELLE_TOOL_JAVA_OPTIONS="-Djava.awt.headless=true -Xms64m -Xmx{max(512, memory // 3)}m -Xss16m"',
             f'ML_OPTIONS="--minheap 300 --maxheap {memory}"',
         ]
-        if self._isabelle.heaps is not None:
-            lines.append(f'ISABELLE_HEAPS="{self._isabelle.heaps}"')
+        if self.isabelle.heaps is not None:
+            lines.append(f'ISABELLE_HEAPS="{self.isabelle.heaps}"')
         return "\n".join(lines) + "\n"
 
     def _walls(self, folder: str, home: str) -> Walls:
@@ -223,8 +238,8 @@ class Server:
         if not home:
             return Walls(environment=dict(os.environ), memory_mb=memory, isolation="rlimits")
         library = f"{os.path.realpath(sys.base_prefix)}/lib"
-        places = [library, "/usr/bin", "/bin", self._isabelle.home, self._isabelle.heaps, *self._directories()]
-        given = [part for part in self._isabelle.command[1:] if part.startswith("/")]
+        places = [library, "/usr/bin", "/bin", self.isabelle.home, self.isabelle.heaps, *self._directories()]
+        given = [part for part in self.isabelle.command[1:] if part.startswith("/")]
         seen = {place: place for place in [*places, *given] if place is not None and os.path.lexists(place)}
         environment = {"HOME": home, "USER_HOME": home, "USER": "isabelle", "LANG": "C.UTF-8", "TMPDIR": SCRATCH}
         return Walls(
@@ -319,7 +334,5 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _end(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

@@ -1,7 +1,7 @@
 """Isar's outer syntax as tokens: text in, tokens out whose texts, put together, are the text again.
 
-As `src/Pure/Isar/token.ML` and `src/Pure/General/symbol_pos.ML` of the Isabelle sources scan it, but for what depends on a
-table of keywords: a command and a name are both `word` here.
+As `src/Pure/Isar/token.ML` and `src/Pure/General/symbol_pos.ML` of the Isabelle sources scan it, but for what depends
+on a table of keywords: a command and a name are both `word` here.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class WireError(Exception):
-    """The conversation is over: `crash` the other side ended or broke its own rules, `timeout` it said nothing in time."""
+    """The conversation is over: `crash` the other side ended or broke the rules, `timeout` it was silent."""
 
     def __init__(self, kind: Literal["crash", "timeout"], why: str) -> None:
         super().__init__(why)

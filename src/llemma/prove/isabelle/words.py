@@ -6,15 +6,22 @@ What a model writes is checked against the lists of what is allowed (`COMMANDS`,
 
 from __future__ import annotations
 
-PLAIN = frozenset("next { } done back . .. also moreover ultimately finally defer prefer".split())
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PLAIN = _words("next { } done back . .. also moreover ultimately finally defer prefer")
 """Commands of a proof with no more than facts or a number behind them."""
 
-METHODICAL = frozenset("by apply proof qed".split())
+METHODICAL = _words("by apply proof qed")
 """Commands of a proof that methods stand behind."""
 
-STATING = frozenset(
-    "have show hence thus obtain consider fix assume presume define let case subgoal".split()
-    + "using unfolding from with then note supply".split()
+STATING = _words(
+    """
+    have show hence thus obtain consider fix assume presume define let case subgoal
+    using unfolding from with then note supply
+    """
 )
 """Commands of a proof that state, name or use something."""
 
@@ -39,7 +46,7 @@ CHEATS = {
 """Words refused wherever they stand outside of strings, and what they do."""
 
 # commands of theories and of tools, of Pure, HOL and HOL-Library, as their `keywords` declare them
-RESERVED = frozenset(
+RESERVED = _words(
     """
     theory begin end chapter section subsection subsubsection paragraph subparagraph text txt text_raw
     ML ML_file ML_file_debug ML_file_no_debug ML_export ML_prf ML_val ML_command SML_file SML_file_debug
@@ -73,10 +80,10 @@ RESERVED = frozenset(
     code_printing code_identifier code_reserved code_monad code_reflect code_pred export_code code_module code_include
     code_class code_instance code_type code_const code_abort code_modulename
     method cartouche term_cartouche text_cartouche mutual_inductive statespace derive approximate
-    """.split()
+    """
 )
 
-METHODS = frozenset(
+METHODS = _words(
     """
     auto simp simp_all blast fast fastforce slow best slowsimp bestsimp force clarify clarsimp safe
     eval normalization code_simp presburger sos arith linarith algebra ring field argo satx iprover meson metis smt
@@ -86,46 +93,41 @@ METHODS = frozenset(
     ext fail succeed atomize atomize_elim use
     transfer transfer_prover approximation reify reflection
     unfold_locales intro_locales pat_completeness lexicographic_order size_change relation
-    """.split()
+    """
 )
 """Methods of HOL and HOL-Library that take no ML. `use` alone takes a method among its arguments."""
 
-ATTRIBUTES = frozenset(
+ATTRIBUTES = _words(
     """
     OF of where THEN COMP symmetric simplified rule_format unfolded folded rotated standard abs_def elim_format
     no_vars case_names case_conclusion params consumes simp intro elim dest iff cong split trans sym rule induct cases
     algebra arith presburger linarith_split mono untransferred transferred transfer_rule to_set to_pred atomize
-    """.split()
+    """
 )
 """Attributes of facts; none of them an option of the prover."""
 
 CONTROLS = frozenset(f"\\<^{name}>" for name in ("sub", "sup", "bold", "bsub", "esub", "bsup", "esup"))
 """Control symbols allowed in terms: how letters look. All others (`\\<^ML>` and the like) embed another language."""
 
-NOTATIONS = frozenset("infix infixl infixr binder structure overloaded open".split())
+NOTATIONS = _words("infix infixl infixr binder structure overloaded open")
 """Words that change how terms are read."""
 
-UNICODE = str.maketrans(
-    {
-        chr(int(code, 16)): f"\\<{name}>"
-        for name, code in (
-            item.split(":")
-            for item in """
-            open:2039 close:203a forall:2200 exists:2203 nexists:2204 and:2227 or:2228 not:00ac
-            longrightarrow:27f6 Longrightarrow:27f9 rightarrow:2192 Rightarrow:21d2 leftarrow:2190 Leftarrow:21d0
-            longleftrightarrow:27f7 Longleftrightarrow:27fa leftrightarrow:2194 mapsto:21a6 And:22c0 Or:22c1
-            le:2264 ge:2265 noteq:2260 equiv:2261 approx:2248 in:2208 notin:2209 subset:2282 subseteq:2286
-            supset:2283 supseteq:2287 union:222a inter:2229 Union:22c3 Inter:22c2 emptyset:2205 times:00d7 div:00f7
-            cdot:22c5 circ:2218 bullet:2219 plusminus:00b1 Sum:2211 Prod:220f integral:222b infinity:221e surd:221a
-            dots:2026 lambda:03bb alpha:03b1 beta:03b2 gamma:03b3 delta:03b4 epsilon:03b5 zeta:03b6 eta:03b7
-            theta:03b8 iota:03b9 kappa:03ba mu:03bc nu:03bd xi:03be pi:03c0 rho:03c1 sigma:03c3 tau:03c4
-            upsilon:03c5 phi:03c6 chi:03c7 psi:03c8 omega:03c9 Gamma:0393 Delta:0394 Theta:0398 Lambda:039b Xi:039e
-            Pi:03a0 Sigma:03a3 Phi:03a6 Psi:03a8 Omega:03a9 nat:2115 int:2124 rat:211a real:211d complex:2102
-            langle:27e8 rangle:27e9 lfloor:230a rfloor:230b lceil:2308 rceil:2309 bar:00a6 degree:00b0
-            top:22a4 bottom:22a5 turnstile:22a2 lbrakk:27e6 rbrakk:27e7
-            lparr:2987 rparr:2988
-            """.split()
-        )
-    }
+_CODES = _words(
+    """
+    open:2039 close:203a forall:2200 exists:2203 nexists:2204 and:2227 or:2228 not:00ac
+    longrightarrow:27f6 Longrightarrow:27f9 rightarrow:2192 Rightarrow:21d2 leftarrow:2190 Leftarrow:21d0
+    longleftrightarrow:27f7 Longleftrightarrow:27fa leftrightarrow:2194 mapsto:21a6 And:22c0 Or:22c1
+    le:2264 ge:2265 noteq:2260 equiv:2261 approx:2248 in:2208 notin:2209 subset:2282 subseteq:2286
+    supset:2283 supseteq:2287 union:222a inter:2229 Union:22c3 Inter:22c2 emptyset:2205 times:00d7 div:00f7
+    cdot:22c5 circ:2218 bullet:2219 plusminus:00b1 Sum:2211 Prod:220f integral:222b infinity:221e surd:221a
+    dots:2026 lambda:03bb alpha:03b1 beta:03b2 gamma:03b3 delta:03b4 epsilon:03b5 zeta:03b6 eta:03b7
+    theta:03b8 iota:03b9 kappa:03ba mu:03bc nu:03bd xi:03be pi:03c0 rho:03c1 sigma:03c3 tau:03c4
+    upsilon:03c5 phi:03c6 chi:03c7 psi:03c8 omega:03c9 Gamma:0393 Delta:0394 Theta:0398 Lambda:039b Xi:039e
+    Pi:03a0 Sigma:03a3 Phi:03a6 Psi:03a8 Omega:03a9 nat:2115 int:2124 rat:211a real:211d complex:2102
+    langle:27e8 rangle:27e9 lfloor:230a rfloor:230b lceil:2308 rceil:2309 bar:00a6 degree:00b0
+    top:22a4 bottom:22a5 turnstile:22a2 lbrakk:27e6 rbrakk:27e7
+    lparr:2987 rparr:2988
+    """
 )
+UNICODE = str.maketrans({chr(int(code, 16)): f"\\<{name}>" for name, code in (item.split(":") for item in _CODES)})
 """Characters that Isabelle reads as symbols; outside of comments a proof may have no other beyond ASCII."""
