@@ -29,8 +29,8 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How proofs are checked by Isabelle."""
 
     protocol: Literal["default", "llemma"] = "default"
-    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`: a `sorry` is a gap
-    like `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is accepted, as published."""
+    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`, as published: a `sorry`
+    is a gap like `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is accepted."""
 
     header: Literal["data", "llemma"] = "data"
     """`data`: what each theorem's file says. `llemma`: the one list of imports of the paper's checker."""
@@ -59,7 +59,7 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     hammer_provers: str = ""
     """Its provers, `cvc5 vampire verit e spass z3 zipperposition` as published; without it, Isabelle's own choice."""
 
-    closers: list[str] = list(CLOSERS)
+    closers: tuple[str, ...] = CLOSERS
     """Closing steps tried in a gap, in order. Without the oracle of `by eval`, that step is left out."""
 
     suggestions: Positive = 3

@@ -1,9 +1,9 @@
 """Steps to be found: each gap of a proof gets the first closing step that works there, or what Sledgehammer finds.
 
-Every candidate is a theory of its own: the proof with one step in one gap and `sorry` in all the others, so that nothing
-but this step can fail. A gap gives facts to those behind it, not its own proof, so gaps are independent, and many theories
-go into one request that Isabelle works on in parallel. The `sorry` is ours, in these trials alone: no verdict is read from
-them but which step to try in the whole proof.
+Every candidate is a theory of its own: the proof with one step in one gap and `sorry` in all the others, so that
+nothing but this step can fail. A gap gives facts to those behind it, not its own proof, so gaps are independent, and
+many theories go into one request that Isabelle works on in parallel. The `sorry` is ours, in these trials alone: no
+verdict is read from them but which step to try in the whole proof.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def fill(trial: Trial, stated: Stated, proof: Proof, options: IsabelleConfig, se
     filling.check_sketch()
     closers = [closer for closer in options.closers if closer != _EVAL or options.protocol == "llemma"]
     for steps in _slices(closers, max(1, options.at_once // max(1, proof.gaps))):
-        filling.attempt({gap: steps for gap in filling.open()})
+        filling.attempt(dict.fromkeys(filling.open(), steps))
     if options.hammer:
         filling.attempt(filling.hammer())
     if left := filling.open():

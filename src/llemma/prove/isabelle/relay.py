@@ -1,8 +1,8 @@
 """Starts an Isabelle server and joins its loopback port to our standard input and output.
 
 Behind the sandbox's walls there is no network but a loopback of its own, so nobody outside can connect: this program
-runs behind the same walls and passes bytes on. It runs by itself (`python -I -S relay.py SETTINGS COMMAND...`) and needs the
-standard library alone. Whatever it has to say of its own is a message of the server's protocol.
+runs behind the same walls and passes bytes on. It runs by itself (`python -I -S relay.py SETTINGS COMMAND...`) and
+needs the standard library alone. Whatever it has to say of its own is a message of the server's protocol.
 
 SETTINGS is JSON: `home`, a folder to make as the user's home, or empty to leave the environment alone; `settings`, the
 lines of Isabelle's settings file there; `seconds`, how long the server may take to start.

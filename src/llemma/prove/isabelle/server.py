@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -140,6 +140,7 @@ class Server:
             raise LlemmaError("a running server is not behind the walls", where="prover 'isabelle'", mend=mend)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._program: Confined | None = None
+        self._errors: IO[bytes] | None = None
         self._wire: Wire | None = None
         self._session = ""
         self.version = ""
@@ -153,9 +154,9 @@ class Server:
         try:
             self._open()
         except (WireError, RefusedError) as error:
+            what = f"Isabelle does not start: {error}; {self._chatter()}".rstrip("; ")
             self.stop()
-            where = f"session '{self._options.session}'"
-            raise LlemmaError(f"Isabelle does not start: {error}", where=where, mend=_MEND) from None
+            raise LlemmaError(what, where=f"session '{self._options.session}'", mend=_MEND) from None
         except BaseException:
             self.stop()
             raise
@@ -189,9 +190,11 @@ class Server:
             for pid in pids:  # Isabelle puts its own processes into sessions of their own
                 _end(pid)
         self._wire, self._session = None, ""
+        if self._errors is not None:
+            self._errors.close()
         if self._folder is not None:
             self._folder.cleanup()
-            self._folder = None
+        self._errors = self._folder = None
 
     def _open(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="llemma-isabelle-")
@@ -210,6 +213,14 @@ class Server:
             arguments["dirs"] = self._directories()
         self._session = str(_field(self._task("session_start", arguments, options.build_seconds), "session_id"))
 
+    def _chatter(self) -> str:
+        """The end of what the server wrote to its standard error."""
+        if self._errors is None:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 1000))
+        return self._errors.read().decode(errors="replace").strip()
+
     def _started(self, folder: str) -> Confined:
         full = self._config.isolation == "full"
         command = self.isabelle.command
@@ -219,7 +230,8 @@ class Server:
         settings = {"home": home, "settings": self._settings(), "seconds": _START}
         relay = _RELAY if full else str(_HERE / "relay.py")
         python = [os.path.realpath(sys.executable), "-I", "-S", relay, json.dumps(settings)]
-        return Confined([*python, *command], self._walls(folder, home))
+        self._errors = tempfile.TemporaryFile()
+        return Confined([*python, *command], self._walls(folder, home), stderr=self._errors.fileno())
 
     def _settings(self) -> str:
         """Isabelle's settings behind the walls: what it writes goes to scratch, heaps are where they were."""
