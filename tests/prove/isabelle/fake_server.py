@@ -36,7 +36,7 @@ class Theory:
         self.goals: list[tuple[str, str]] = []  # what is to be proved: goal, name
         self.blocks: list[int] = []
         self.used: set[str] = set()
-        tokens = TOKEN.findall(text)
+        tokens = TOKEN.findall(re.sub(r"\(\*.*?\*\)", " ", text, flags=re.DOTALL))
         self.name = tokens[1] if tokens[:1] == ["theory"] else ""
         start = tokens.index("begin") + 1 if "begin" in tokens else len(tokens)
         self.total = len(tokens)
@@ -101,6 +101,7 @@ class Theory:
             listed = [goal.removeprefix("found_by ").replace("_", " ")]
         if goal.startswith("slow "):
             self.running = 1
+            return
         if goal == "done":
             listed = [method]
         if method not in listed and method.split()[0] not in listed:

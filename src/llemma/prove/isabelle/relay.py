@@ -8,10 +8,12 @@ SETTINGS is JSON: `home`, a folder to make as the user's home, or empty to leave
 lines of Isabelle's settings file there; `seconds`, how long the server may take to start.
 """
 
+import ctypes
 import json
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -21,7 +23,19 @@ from pathlib import Path
 INFO = re.compile(rb'server "[^"]*" = (127\.0\.0\.1):([0-9]{1,5}) \(password "([^"]*)"\)')
 
 
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+
+
 def main() -> None:
+    """Start, connect, pass on until one side ends; nothing that was started outlives us."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # whoever loses its parent becomes our child
+    try:
+        work()
+    finally:
+        end_children()
+
+
+def work() -> None:
     """Start, connect, pass on until one side ends."""
     settings, command = json.loads(sys.argv[1]), sys.argv[2:]
     if settings["home"]:
@@ -36,6 +50,7 @@ def main() -> None:
         address, port, password = found.groups()
         connection = socket.create_connection((address.decode(), int(port)), timeout=settings["seconds"])
         connection.settimeout(None)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(password + b"\n")
     except OSError as error:
         say(f"the server does not start: {error}")
@@ -86,6 +101,14 @@ def join(connection: socket.socket, chatter: int) -> None:
                 connection.sendall(piece)
             else:
                 write_all(piece)
+
+
+def end_children() -> None:
+    """Kill children until there are none: those of a killed child become ours."""
+    while children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+            os.waitpid(int(child), 0)
 
 
 def receive(connection: socket.socket) -> bytes:

@@ -174,6 +174,7 @@ class Server:
         try:
             return self._use(list(theories), seconds)
         except WireError:
+            self._wire = None  # it does not listen any more
             self.stop()
             raise
         finally:
