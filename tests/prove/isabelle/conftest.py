@@ -12,15 +12,9 @@ import pytest
 
 from llemma.prove.config import ProverConfig
 from llemma.prove.isabelle import Isabelle, IsabelleConfig
-from llemma.prove.theorem import Theorem
 
 FAKE = [os.path.realpath(sys.executable), str(Path(__file__).parent / "fake_server.py")]
 Make = Callable[..., Isabelle]
-
-
-def theorem(goal: str, name: str = "t") -> Theorem:
-    """A theorem `name` that states `goal`."""
-    return Theorem(name, f"theory {name} imports Complex_Main\nbegin", f'theorem {name}:\n  shows "{goal}"')
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,14 @@ from llemma.prove.isabelle import words
 from llemma.prove.isabelle.grammar import Forbidden, Proof, read
 from llemma.prove.isabelle.tokens import tokenize
 
-sys.path.insert(0, str(Path(__file__).parent))
-from cheats import ALLOWED, CHEATS
-
-sys.path.pop(0)
+PROOFS = tomllib.loads((Path(__file__).parent / "proofs.toml").read_text())
+ALLOWED: list[str] = PROOFS["allowed"]
+CHEATS: list[tuple[str, str]] = [
+    *map(tuple, PROOFS["cheats"]),
+    ("by simp " * 20_000, "longer than"),
+    (f"by ({'(' * 100}simp{')' * 100})", "too many brackets"),
+    (f"have {'(' * 100}x{')' * 100}", "too many brackets"),
+]
 
 
 @pytest.mark.parametrize(("proof", "why"), CHEATS, ids=[proof[:40] or "nothing" for proof, _ in CHEATS])
@@ -49,7 +53,8 @@ def test_unicode_becomes_the_symbols_of_isabelle() -> None:
 def test_gaps_are_where_the_hammer_stands() -> None:
     proof = read('proof - have "sledgehammer" (* sledgehammer *) sledgehammer show ?thesis normalhammer qed')
     assert proof.gaps == 2 and proof.commands == 6
-    assert proof.filled(["by auto", "."]).split() == 'proof - have "sledgehammer" by auto show ?thesis . qed'.split()
+    filled = " ".join(proof.filled(["by auto", "."]).split())
+    assert filled == 'proof - have "sledgehammer" by auto show ?thesis . qed'
 
 
 def test_a_sorry_is_a_gap_where_the_paper_had_it_so() -> None:
@@ -60,10 +65,9 @@ def test_a_sorry_is_a_gap_where_the_paper_had_it_so() -> None:
         read("by (use sorry in simp)", sorry_is_gap=True)
 
 
-PIECES = st.sampled_from(
-    [*sorted(words.COMMANDS), *sorted(words.GAP), *sorted(words.CHEATS), *sorted(words.METHODS), "ML", "end", "[", "]"]
-    + ["(", ")", '"x = 1"', "\\<open>x\\<close>", "simp:", "?thesis", "[[", ",", "(*", "*)", "\n", "where", "of", "x", "'a"]
-)
+WORDS = [*sorted(words.COMMANDS | words.GAP | words.METHODS), *sorted(words.CHEATS), "ML", "end", "[", "]", "(", ")"]
+OTHERS = ['"x = 1"', "\\<open>x\\<close>", "simp:", "?thesis", "[[", ",", "(*", "*)", "\n", "where", "of", "x", "'a"]
+PIECES = st.sampled_from(WORDS + OTHERS)
 
 
 @given(st.lists(PIECES, max_size=12).map(" ".join))

@@ -108,6 +108,7 @@ def test_no_request_may_take_longer_than_what_is_left() -> None:
     [
         ("cvc5: Try this: by (metis a b) (12 ms)", ["by (metis a b)"]),
         ("Try this: by simp (> 1.0 s)", ["by simp"]),
+        ("Try this: by (simp add: a) (> 1.0 s, timed out)", ["by (simp add: a)"]),
         ("Try this: by (metis a)", ["by (metis a)"]),
         ("Try this: by auto (1 ms)\nTry this: by blast (2 ms)", ["by auto", "by blast"]),
         ("Try this: using a by blast (2.5 s)", ["using a by blast"]),

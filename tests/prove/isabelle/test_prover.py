@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,10 +11,12 @@ from llemma.prove.isabelle import Isabelle
 from llemma.prove.prover import Refused, State
 from llemma.prove.theorem import Theorem
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import Make, theorem
+Make = Callable[..., Isabelle]
 
-sys.path.pop(0)
+
+def theorem(goal: str) -> Theorem:
+    return Theorem("t", "theory t imports Complex_Main\nbegin", f'theorem t:\n  shows "{goal}"')
+
 
 EASY = theorem("(1::nat) + 1 = 2")
 WRONG = theorem("(2::nat) = 3")
@@ -29,7 +30,7 @@ def test_it_is_found_by_its_name() -> None:
 
 def test_a_statement_opens(isabelle: Isabelle) -> None:
     assert isinstance(isabelle.open(EASY, SECONDS), State)
-    refused = isabelle.open(Theorem("t", EASY.header, 'theorem t: nonsense'), SECONDS)
+    refused = isabelle.open(Theorem("t", EASY.header, "theorem t: nonsense"), SECONDS)
     assert isinstance(refused, Refused) and refused.kind == "error"
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from llemma.prove.config import ProverConfig
 from llemma.prove.isabelle import Isabelle
 from llemma.prove.theorem import Theorem
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import FAKE, Make, theorem
+Make = Callable[..., Isabelle]
+FAKE = [os.path.realpath(sys.executable), str(Path(__file__).parent / "fake_server.py")]
 
-sys.path.pop(0)
+
+def theorem(goal: str) -> Theorem:
+    return Theorem("t", "theory t imports Complex_Main\nbegin", f'theorem t:\n  shows "{goal}"')
+
 
 EASY = theorem("(1::nat) + 1 = 2")
 
@@ -107,7 +111,7 @@ def inodes(prover: Isabelle) -> set[str]:
     for pid in [program.process.pid, *descendants(program.process.pid)]:
         for link in Path(f"/proc/{pid}/fd").glob("*"):
             try:
-                target = os.readlink(link)
+                target = str(link.readlink())
             except OSError:
                 continue
             if target.startswith("socket:["):
@@ -128,7 +132,7 @@ def test_nothing_is_left_behind(make: Make, isolation: str, monkeypatch: pytest.
     mark = f"87{os.getpid() % 10_000:04d}"
     monkeypatch.setenv("MARK", mark)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     prover = make(isolation=isolation)
     for fault in ("crash", "cut"):
         prover.check(faulty(fault), "by simp", 10)
@@ -143,7 +147,7 @@ def test_nothing_is_left_behind(make: Make, isolation: str, monkeypatch: pytest.
     while (left := [pid for pid in started if alive(pid)] + sleeping(mark)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
-    assert len(os.listdir("/proc/self/fd")) == descriptors and not list(tmp_path.iterdir())
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors and not list(tmp_path.iterdir())
 
 
 def alive(pid: int) -> bool:

@@ -92,7 +92,10 @@ def test_ok_alone_is_not_enough(bad: Node | None) -> None:
         ("oracles:", []),
         ("oracles: skip_proof", ["skip_proof"]),
         ("oracles:\n  skip_proof", ["skip_proof"]),
-        ("oracles:\n  \u2022 Pure.skip_proof:  1 = 2\n  \u2022 M.holds_by_evaluation", ["Pure.skip_proof", "M.holds_by_evaluation"]),
+        (
+            "oracles:\n  \u2022 Pure.skip_proof:  1 = 2\n  \u2022 M.holds_by_evaluation",
+            ["Pure.skip_proof", "M.holds_by_evaluation"],
+        ),
         ("oracles:\n  \\<bullet> skip_proof: False", ["skip_proof"]),
     ],
 )

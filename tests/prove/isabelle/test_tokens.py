@@ -13,7 +13,9 @@ from llemma.prove.isabelle.tokens import LexicalError, is_proper, tokenize
 
 SHARED = Path(__file__).parents[4] / "shared" / "minif2f"
 PIECE = st.one_of(
-    st.sampled_from(["(*", "*)", "(", "*", ")", '"', "`", "\\", "\\<open>", "\\<close>", "\\<forall>", "{*", "..", "'", "?"]),
+    st.sampled_from(
+        ["(*", "*)", "(", "*", ")", '"', "`", "\\", "\\<open>", "\\<close>", "\\<forall>", "{*", "..", "'", "?"]
+    ),
     st.sampled_from(["\\<^sub>", "\\<alpha>", "\n", " ", "a", "B_1", "::", "12.5", "foo.bar", "[", "]", "\\<", ">"]),
     st.text(max_size=3),
 )
@@ -29,7 +31,10 @@ def test_tokens_put_together_are_the_text(text: str) -> None:
     assert [token.start for token in tokens] == [len("".join(t.text for t in tokens[:n])) for n in range(len(tokens))]
 
 
-@given(st.text(alphabet="ab \n\"`\\<>()*", max_size=30), st.sampled_from([('"', '"'), ("\\<open>", "\\<close>"), ("(*", "*)")]))
+@given(
+    st.text(alphabet='ab \n"`\\<>()*', max_size=30),
+    st.sampled_from([('"', '"'), ("\\<open>", "\\<close>"), ("(*", "*)")]),
+)
 def test_what_is_closed_is_one_token(inside: str, quotes: tuple[str, str]) -> None:
     text = quotes[0] + inside + quotes[1]
     try:
@@ -43,22 +48,24 @@ def test_what_is_closed_is_one_token(inside: str, quotes: tuple[str, str]) -> No
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
-        ("have x: \"y\"", ["word", "word", "symbol", "string"]),
+        ('have x: "y"', ["word", "word", "symbol", "string"]),
         ('"a \\" b" c', ["string", "word"]),
         ('"\\\\" c', ["string", "word"]),
         ("(* a (* b *) c *) d", ["comment", "word"]),
-        ("(* \" *) d", ["comment", "word"]),
-        ("\\<open>a \\<open>b\\<close> \"\\<close> c", ["cartouche", "word"]),
+        ('(* " *) d', ["comment", "word"]),
+        ('\\<open>a \\<open>b\\<close> "\\<close> c', ["cartouche", "word"]),
         ("'a ?x.1 ?'b x\\<^sub>1 \\<alpha>' a.b.c", ["type", "variable", "type", "word", "word", "word"]),
         ("foo(1-3) .. .", ["word", "symbol", "number", "symbol", "number", "symbol", "symbol", "symbol"]),
-        ("`x = \"y\"`", ["altstring"]),
+        ('`x = "y"`', ["altstring"]),
     ],
 )
 def test_kinds(text: str, kinds: list[str]) -> None:
     assert [token.kind for token in tokenize(text) if token.kind != "space"] == kinds
 
 
-@pytest.mark.parametrize("text", ['"a', "(* a", "\\<open> \\<open> \\<close>", "\\<close>", "{* a *}", "\u00e9", '"\\n"', "`"])
+@pytest.mark.parametrize(
+    "text", ['"a', "(* a", "\\<open> \\<open> \\<close>", "\\<close>", "{* a *}", "\u00e9", '"\\n"', "`"]
+)
 def test_what_is_no_sequence_of_tokens(text: str) -> None:
     with pytest.raises(LexicalError):
         tokenize(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -67,10 +68,8 @@ def ends() -> Iterator[Ends]:
     with os.fdopen(out_write, "wb", 0) as outgoing, os.fdopen(in_read, "rb", 0) as incoming:
         yield Wire(outgoing, incoming), out_read, in_write
     for descriptor in (out_read, in_write):
-        try:
+        with contextlib.suppress(OSError):
             os.close(descriptor)
-        except OSError:
-            pass
 
 
 def test_silence_is_a_timeout(ends: Ends) -> None:

@@ -29,8 +29,9 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How proofs are checked by Isabelle."""
 
     protocol: Literal["default", "llemma"] = "default"
-    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`, as published: a `sorry`
-    is a gap like `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is accepted."""
+    """`default`: a `sorry` of the model is refused, and no proof may rest on an oracle. `llemma`, as published: a
+    `sorry` is a gap like `sledgehammer`, and the oracle of `by eval` (the code generator, trusted as it is) is
+    accepted."""
 
     header: Literal["data", "llemma"] = "data"
     """`data`: what each theorem's file says. `llemma`: the one list of imports of the paper's checker."""

@@ -19,7 +19,7 @@ from llemma.prove.isabelle.grammar import Forbidden, Proof, read
 from llemma.prove.isabelle.server import Node
 from llemma.prove.isabelle.theory import Stated, trouble
 
-_FOUND = re.compile(r"Try this: ([^\n]*?)(?: \([0-9.,> ]+m?s\))?\s*(?:\n|$)")
+_FOUND = re.compile(r"Try this: ([^\n]*?)(?: \((?:> )?[0-9.]+ m?s(?:, timed out)?\))?[ \t]*(?:\n|$)")
 _EVAL = "by eval"
 _Item = TypeVar("_Item")
 
