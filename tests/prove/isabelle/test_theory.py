@@ -26,6 +26,19 @@ def test_the_header_keeps_all_but_the_name_of_its_theory() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("statement", "given"),
+    [
+        ('theorem\n  fixes x :: nat\n  shows "x = x"', 'theorem the_theorem: \n  fixes x :: nat\n  shows "x = x"'),
+        ('lemma "x = x"', 'lemma the_theorem:  "x = x"'),
+        ('theorem [simp]: "x = x"', 'theorem the_theorem  [simp]: "x = x"'),
+    ],
+)
+def test_a_theorem_without_a_name_is_given_one(statement: str, given: str) -> None:
+    told = stated(Theorem("a", "theory a imports Main begin", statement), "data")
+    assert told.name == "the_theorem" and told.theory("N", ".").split("\n\n", 1)[1] == f"{given}\n.\n\nend\n"
+
+
 def test_the_published_header_replaces_it() -> None:
     text = stated(Theorem("a", "nothing", 'lemma a: "x = 1"'), "llemma").theory("New", "by simp")
     assert text.startswith("theory New\nimports") and all(f'"{item}"' in text for item in LLEMMA_IMPORTS)
@@ -41,7 +54,7 @@ def test_the_verdict_is_a_theory_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("header", "statement"),
     [
-        ("theory a imports Main begin", 'theorem "x = 1"'),
+        ("theory a imports Main begin", 'theorem (in x) a: "x = 1"'),
         ("theory a imports Main begin", 'definition a: "x = 1"'),
         ("theory a imports Main begin", 'theorem a: "x = 1'),
         ("imports Main begin", 'theorem a: "x = 1"'),

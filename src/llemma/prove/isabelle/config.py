@@ -74,3 +74,12 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     threads: Positive = 2
     """Threads of the prover."""
+
+
+PUBLISHED = IsabelleConfig(
+    protocol="llemma",
+    header="llemma",
+    include_sessions=["Symmetric_Polynomials"],
+    hammer_provers="cvc5 vampire verit e spass z3 zipperposition",
+)
+"""Llemma's own check; `directories` must name the Archive of Formal Proofs, which holds one of the imports."""

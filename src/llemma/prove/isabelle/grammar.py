@@ -130,7 +130,7 @@ def _commands(tokens: list[Token], gaps: frozenset[str]) -> list[list[Token]]:
 
 def _check_command(command: list[Token], gaps: frozenset[str]) -> None:
     name, rest = command[0].text, command[1:]
-    if name in gaps:
+    if name in gaps | words.ALONE:
         if rest:
             raise Forbidden(f"'{name}' stands alone")
     elif name in words.METHODICAL:

@@ -169,7 +169,7 @@ class Server:
         self.start()
         folder = self._files()
         for name, text in theories.items():
-            (folder / f"{name}.thy").write_text(text)
+            (folder / f"{name}.thy").write_text(text, encoding="utf-8")
             (folder / f"{name}.thy").chmod(0o644)
         try:
             return self._use(list(theories), seconds)

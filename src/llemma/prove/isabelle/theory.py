@@ -21,6 +21,9 @@ LLEMMA_IMPORTS = (
 """What the checker of Llemma's informal-to-formal task imported for every theorem."""
 
 _STATING = frozenset({"theorem", "lemma", "corollary", "proposition"})
+# what may follow at once where the theorem has no name
+_ELEMENTS = frozenset({"fixes", "assumes", "shows", "obtains", "includes", "constrains", "notes", "defines"})
+_UNNAMED = "the_theorem"
 _VERDICT = "_verdict"
 
 
@@ -45,21 +48,33 @@ class Stated(msgspec.Struct, frozen=True):
 
 
 def stated(theorem: Theorem, header: str) -> Stated:
-    """The theorem's texts. `header` is `data` or `llemma`. Raises `DataError` where they are not a named statement."""
+    """The theorem's texts. `header` is `data` or `llemma`. Raises `DataError` where they are not a statement."""
     where = f"theorem '{theorem.id}'"
     try:
         said = [token for token in tokenize(theorem.statement) if is_proper(token)]
         head = [token for token in tokenize(theorem.header) if is_proper(token)]
     except LexicalError as error:
         raise DataError(f"not Isabelle: {error}", where=where) from None
-    if len(said) < 2 or said[0].text not in _STATING or said[1].kind != "word":
-        raise DataError("a statement begins with 'theorem NAME:'", where=where)
-    name = said[1].text
+    name, statement = _named(theorem.statement, said, where)
     if header == "llemma":
         imports = " ".join(f'"{item}"' for item in LLEMMA_IMPORTS)
-        return Stated("theory ", f"\nimports {imports}\nbegin\n\n{theorem.statement}", name)
+        return Stated("theory ", f"\nimports {imports}\nbegin\n\n{statement}", name)
     before, after = _around_name(theorem.header, head, where)
-    return Stated(before, f"{after}\n\n{theorem.statement}", name)
+    return Stated(before, f"{after}\n\n{statement}", name)
+
+
+def _named(statement: str, tokens: list[Token], where: str) -> tuple[str, str]:
+    """The theorem's name and its statement, which is given one where it has none."""
+    if len(tokens) < 2 or tokens[0].text not in _STATING:
+        raise DataError("a statement begins with 'theorem'", where=where)
+    word, following = tokens[:2]
+    if following.kind == "word" and following.text not in _ELEMENTS:
+        return following.text, statement
+    if following.kind in ("word", "string", "cartouche") or following.text == "[":
+        end = word.start + len(word.text)
+        colon = "" if following.text == "[" else ":"
+        return _UNNAMED, f"{statement[:end]} {_UNNAMED}{colon} {statement[end:]}"
+    raise DataError(f"a statement with '{following.text}' behind '{word.text}'", where=where)
 
 
 def _around_name(header: str, tokens: list[Token], where: str) -> tuple[str, str]:

@@ -11,8 +11,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-PLAIN = _words("next { } done back . .. also moreover ultimately finally defer prefer")
-"""Commands of a proof with no more than facts or a number behind them."""
+ALONE = _words("next { } done back . .. moreover ultimately")
+"""Commands of a proof with nothing behind them. Those that end a proof are here or in `METHODICAL`: so what follows the
+end of the whole proof begins with a command of a proof, and Isabelle knows none at that place."""
 
 METHODICAL = _words("by apply proof qed")
 """Commands of a proof that methods stand behind."""
@@ -20,12 +21,12 @@ METHODICAL = _words("by apply proof qed")
 STATING = _words(
     """
     have show hence thus obtain consider fix assume presume define let case subgoal
-    using unfolding from with then note supply
+    using unfolding from with then note supply also finally defer prefer
     """
 )
 """Commands of a proof that state, name or use something."""
 
-COMMANDS = PLAIN | METHODICAL | STATING
+COMMANDS = ALONE | METHODICAL | STATING
 
 GAP = frozenset({"sledgehammer", "normalhammer"})
 """What stands for a step to be found (Llemma's prompts use the first, its checker the second)."""
