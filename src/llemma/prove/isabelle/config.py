@@ -37,9 +37,10 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """`data`: what each theorem's file says. `llemma`: the one list of imports of the paper's checker."""
 
     session: str = "HOL-Number_Theory"
-    """The image that proofs are checked in: it holds HOL, HOL-Library, HOL-Computational_Algebra and its own."""
+    """The image that proofs are checked in. This one holds HOL, HOL-Computational_Algebra, HOL-Number_Theory and what
+    they use of HOL-Library: all that miniF2F imports but for a few theories (`src/HOL/ROOT` of the distribution)."""
 
-    include_sessions: list[str] = []
+    include_sessions: tuple[str, ...] = ("HOL-Library",)
     """Further sessions whose theories headers import; what the image lacks is read from source, which is slow."""
 
     directories: list[str] = []
@@ -79,7 +80,7 @@ class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 PUBLISHED = IsabelleConfig(
     protocol="llemma",
     header="llemma",
-    include_sessions=["Symmetric_Polynomials"],
+    include_sessions=("HOL-Library", "Symmetric_Polynomials"),
     hammer_provers="cvc5 vampire verit e spass z3 zipperposition",
 )
 """Llemma's own check; `directories` must name the Archive of Formal Proofs, which holds one of the imports."""
