@@ -296,6 +296,9 @@ def serve(arguments: list[str]) -> None:
     if "-s" in arguments:
         print(Path(name).read_text(), flush=True)
         return
+    home = os.environ.get("USER_HOME")
+    if home and "ISABELLE_TMP_PREFIX" not in (Path(home) / ".isabelle/Fake/etc/settings").read_text():
+        sys.exit("no settings: Isabelle would write outside of its scratch folder")
     if "silent" in name:
         time.sleep(3600)
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from llemma.core import registry
 from llemma.prove.isabelle import Isabelle
+from llemma.prove.isabelle.theory import stated
 from llemma.prove.prover import Refused, State
 from llemma.prove.theorem import Theorem
 
@@ -117,3 +120,16 @@ def test_a_theorem_that_is_none_is_an_error_of_its_own(make: Make) -> None:
 def test_the_identity_names_version_session_and_settings(make: Make) -> None:
     one, other = make().identity, make(protocol="llemma").identity
     assert one.startswith("IsabelleFake HOL-Number_Theory ") and one != other
+
+
+def test_no_cheat_and_no_ordinary_proof_proves_what_is_false(isabelle: Isabelle) -> None:
+    proofs = tomllib.loads((Path(__file__).parent / "proofs.toml").read_text())
+    for proof in [*proofs["allowed"], *(cheat for cheat, _ in proofs["cheats"])]:
+        assert not isabelle.check(WRONG, proof, SECONDS).accepted, proof
+
+
+def test_the_verdict_sees_a_skipped_proof_that_got_past_the_grammar(isabelle: Isabelle) -> None:
+    told = stated(WRONG, "data")
+    checked = isabelle._verdict(told, "sorry", SECONDS)
+    assert not checked.accepted and "skip_proof" in checked.why
+    assert not isabelle._verdict(told, "oops", SECONDS).accepted

@@ -237,9 +237,10 @@ class Server:
     def _settings(self) -> str:
         """Isabelle's settings behind the walls: what it writes goes to scratch, heaps are where they were."""
         memory = self._config.memory_mb
+        java = f"-Djava.awt.headless=true -Djava.io.tmpdir={SCRATCH} -Xms64m -Xmx{max(512, memory // 3)}m -Xss16m"
         lines = [
             f'ISABELLE_TMP_PREFIX="{SCRATCH}/tmp"',
-            f'ISABELLE_TOOL_JAVA_OPTIONS="-Djava.awt.headless=true -Xms64m -Xmx{max(512, memory // 3)}m -Xss16m"',
+            f'ISABELLE_TOOL_JAVA_OPTIONS="{java}"',
             f'ML_OPTIONS="--minheap 300 --maxheap {memory}"',
         ]
         if self.isabelle.heaps is not None:
