@@ -31,6 +31,7 @@ class Theory:
         self.errors: list[str] = []
         self.messages: list[str] = []
         self.oracles: dict[str, set[str]] = {}
+        self.stated: dict[str, str] = {}
         self.running = 0
         self.known = known
         self.goals: list[tuple[str, str]] = []  # what is to be proved: goal, name
@@ -75,12 +76,23 @@ class Theory:
             elif word == "sledgehammer":
                 at += tokens[at].startswith("[")
                 self.hammer()
+            elif word == "declare":
+                at += 1  # options of what is shown
+            elif word == "thm":
+                theory, _, fact = tokens[at].rpartition(".")
+                at += 1
+                if theory in self.known and fact in self.known[theory].stated:
+                    self.messages.append(self.known[theory].stated[fact])
+                else:
+                    self.errors.append(f'Undefined fact: "{theory}.{fact}"')
             elif word == "thm_oracles":
                 self.print_oracles(tokens[at])
                 at += 1
             elif word == "end":
                 if self.goals:
                     self.errors.append("Illegal application of command: unfinished proof")
+            elif word == "oops":
+                self.goals.pop()
             elif word not in ("then", "next", "done"):
                 self.errors.append(f"Outer syntax error: command expected, but {word} was found")
                 return
@@ -114,6 +126,7 @@ class Theory:
         goal, name = self.goals.pop()
         if name:
             self.oracles[name] = self.used
+            self.stated[name] = goal
             self.used = set()
             self.messages.append(f"theorem {name}: {goal}")
 

@@ -133,3 +133,5 @@ def test_the_verdict_sees_a_skipped_proof_that_got_past_the_grammar(isabelle: Is
     checked = isabelle._verdict(told, "sorry", SECONDS)
     assert not checked.accepted and "skip_proof" in checked.why
     assert not isabelle._verdict(told, "oops", SECONDS).accepted
+    other = isabelle._verdict(told, f'oops lemma {told.name}: "(1::nat) + 1 = 2" by simp', SECONDS)
+    assert not other.accepted and other.why == "proves another statement"

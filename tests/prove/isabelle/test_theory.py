@@ -9,7 +9,7 @@ import pytest
 
 from llemma.core.errors import DataError
 from llemma.prove.isabelle.server import Node, Note, Status
-from llemma.prove.isabelle.theory import LLEMMA_IMPORTS, oracles, stated, trouble
+from llemma.prove.isabelle.theory import LLEMMA_IMPORTS, evidence, stated, trouble
 from llemma.prove.theorem import Theorem
 
 SHARED = Path(__file__).parents[4] / "shared" / "minif2f"
@@ -96,7 +96,7 @@ def node(status: Status, *notes: tuple[str, str]) -> Node:
 )
 def test_ok_alone_is_not_enough(bad: Node | None) -> None:
     assert trouble(bad)
-    assert oracles({"N_verdict": bad} if bad else {}, "N") is None
+    assert evidence({"N_verdict": bad} if bad else {}, "N") is None
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,13 @@ def test_ok_alone_is_not_enough(bad: Node | None) -> None:
     ],
 )
 def test_oracles_are_read(text: str, found: list[str]) -> None:
-    assert oracles({"N_verdict": node(DONE, ("writeln", text))}, "N") == found
+    seen = evidence({"N_verdict": node(DONE, ("writeln", "N.d = 1"), ("writeln", text))}, "N")
+    assert seen is not None and seen.statement == ("d = 1",) and list(seen.oracles) == found
 
 
-def test_oracles_that_are_not_printed_once_are_unknown() -> None:
-    assert oracles({"N_verdict": node(DONE)}, "N") is None
-    assert oracles({"N_verdict": node(DONE, ("writeln", "oracles:"), ("writeln", "oracles:"))}, "N") is None
+def test_what_is_not_printed_once_is_unknown() -> None:
+    assert evidence({"N_verdict": node(DONE, ("writeln", "x"))}, "N") is None
+    assert evidence({"N_verdict": node(DONE, ("writeln", "oracles:"))}, "N") is None
+    assert evidence({"N_verdict": node(DONE, ("writeln", "oracles:"), ("writeln", "oracles:"))}, "N") is None
+    assert evidence({"N_verdict": node(DONE, ("warning", "x"), ("writeln", "oracles:"))}, "N") is None
     assert trouble(node(DONE, ("warning", "hm"))) == ""

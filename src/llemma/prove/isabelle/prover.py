@@ -15,7 +15,7 @@ from llemma.prove.isabelle.config import IsabelleConfig
 from llemma.prove.isabelle.grammar import Forbidden, Proof, read
 from llemma.prove.isabelle.hammer import Unfilled, fill
 from llemma.prove.isabelle.server import Node, RefusedError, Server, version
-from llemma.prove.isabelle.theory import Stated, oracles, shown, stated, trouble
+from llemma.prove.isabelle.theory import Stated, evidence, shown, stated, trouble
 from llemma.prove.isabelle.wire import WireError
 from llemma.prove.prover import Checked, Refused, Result, State, Trouble
 from llemma.prove.theorem import Theorem
@@ -136,18 +136,21 @@ class Isabelle:
         return sketch
 
     def _verdict(self, told: Stated, whole: str, seconds: float) -> Checked:
-        """The only place that accepts: a clean theory, and a clean theory beside it that names all oracles."""
-        name = self.fresh()
-        nodes = self._server.use(told.with_verdict(name, whole), seconds)
+        """The only place that accepts: a clean theory, whose theorem prints the same as one made of the statement and a
+        `sorry` of ours, and rests on no oracle that is not trusted."""
+        name, plain = self.fresh(), self.fresh()
+        nodes = self._server.use(told.with_verdict(name, whole) | told.with_verdict(plain, "sorry"), seconds)
         if why := trouble(nodes.get(name)):
             return Checked(False, why, _of(why))
-        found = oracles(nodes, name)
-        if found is None:
-            return Checked(False, "the theorem's oracles could not be read", "error")
+        proved, asked = evidence(nodes, name), evidence(nodes, plain)
+        if proved is None or asked is None:
+            return Checked(False, "the theorem and its oracles could not be read", "error")
+        if proved.statement != asked.statement:
+            return Checked(False, "proves another statement", "forbidden")
         trusted = _TRUSTED[self.options.protocol]
-        if untrusted := [oracle for oracle in found if oracle.rpartition(".")[2] not in trusted]:
-            return Checked(False, f"rests on the oracle '{untrusted[0]}'", "forbidden", tuple(found))
-        return Checked(True, axioms=tuple(found))
+        if untrusted := [oracle for oracle in proved.oracles if oracle.rpartition(".")[2] not in trusted]:
+            return Checked(False, f"rests on the oracle '{untrusted[0]}'", "forbidden", proved.oracles)
+        return Checked(True, axioms=proved.oracles)
 
 
 def _kind(error: Exception) -> Trouble:

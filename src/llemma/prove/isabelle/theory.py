@@ -39,12 +39,20 @@ class Stated(msgspec.Struct, frozen=True):
         return f"{self.before}{name}{self.after}\n{proof}\n\nend\n"
 
     def with_verdict(self, name: str, proof: str) -> dict[str, str]:
-        """That theory, and one beside it that prints the oracles that the finished theorem rests on.
+        """That theory, and one beside it that prints the finished theorem and the oracles that it rests on.
 
         The second stands for itself: whatever the proof may hold, it cannot reach there.
         """
-        verdict = f'theory {name}{_VERDICT}\nimports "{name}"\nbegin\n\nthm_oracles {name}.{self.name}\n\nend\n'
+        shows = f"declare [[show_types, show_sorts]]\nthm {name}.{self.name}\nthm_oracles {name}.{self.name}"
+        verdict = f'theory {name}{_VERDICT}\nimports "{name}"\nbegin\n\n{shows}\n\nend\n'
         return {name: self.theory(name, proof), f"{name}{_VERDICT}": verdict}
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What the theory beside a theorem printed: the theorem with its types, and the oracles that it rests on."""
+
+    statement: tuple[str, ...]
+    oracles: tuple[str, ...]
 
 
 def stated(theorem: Theorem, header: str) -> Stated:
@@ -100,17 +108,23 @@ def shown(text: str) -> str:
     return " ".join(text.replace("\\<^here>", "").split())[:500]
 
 
-def oracles(nodes: dict[str, Node], name: str) -> list[str] | None:
-    """The oracles that the theorem of theory `name` rests on, as the theory beside it printed them; None where not.
-
-    `Thm_Deps.pretty_thm_oracles` prints `oracles:` and one item a line, with the proposition behind a colon.
-    """
+def evidence(nodes: dict[str, Node], name: str) -> Evidence | None:
+    """What was printed of the theorem of theory `name`; None where that is not clear."""
     node = nodes.get(f"{name}{_VERDICT}")
     if node is None or not node.clean:
         return None
-    lists = [note.message for note in node.messages if note.message.startswith("oracles:")]
-    if len(lists) != 1:
+    printed = [note.message for note in node.messages if note.kind == "writeln"]
+    lists = [text for text in printed if text.startswith("oracles:")]
+    statement = tuple(text.replace(f"{name}.", "") for text in printed if text not in lists)
+    if len(lists) != 1 or not statement:
         return None
-    items = [line.strip(" \t\u2022").removeprefix("\\<bullet>").strip() for line in lists[0].splitlines()[1:]]
-    first = lists[0].splitlines()[0].removeprefix("oracles:").strip()
-    return [item.split(":")[0].strip() for item in [first, *items] if item]
+    return Evidence(statement, tuple(_items(lists[0])))
+
+
+def _items(text: str) -> list[str]:
+    """The names in a list of oracles: `Thm_Deps.pretty_thm_oracles` prints `oracles:` and one item a line, with the
+    proposition behind a colon."""
+    first, *rest = text.splitlines()
+    lines = [first.removeprefix("oracles:"), *rest]
+    items = [line.strip(" \t\u2022").removeprefix("\\<bullet>").strip() for line in lines]
+    return [item.split(":")[0].strip() for item in items if item]
