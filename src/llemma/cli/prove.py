@@ -37,9 +37,8 @@ FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--mode",
-    default="search",
     type=click.Choice(["search", "whole", "informal"]),
-    help="Tactic by tactic; whole proofs; whole proofs from the informal ones.",
+    help="Tactic by tactic; whole proofs; whole proofs from the informal ones. Default search, for Isabelle informal.",
 )
 @click.option("--proposals", default="sample", type=click.Choice(["sample", "beam"]), help="How candidates are drawn.")
 @click.option(
@@ -57,6 +56,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--batch", type=click.IntRange(1), help="Samples asked of the model at a time; default 2,048.")
 @click.option("--memory", type=click.IntRange(1), metavar="MB", help="MiB a prover may use; default 4,096.")
 @click.option("--project", default="", metavar="DIR", help="Lean: the project whose libraries headers import.")
+@click.option("--option", multiple=True, metavar="NAME=VALUE", help="Of this prover alone; may be repeated.")
 @click.option(
     "--sandbox",
     "isolation",

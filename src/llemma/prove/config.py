@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -35,6 +35,9 @@ class ProverConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     command: list[str] = []
     """How to start the prover where it is not found by itself, e.g. `["lake", "env", "repl"]`."""
+
+    options: dict[str, Any] = {}
+    """Options of one prover alone (`prove/isabelle/config.py`)."""
 
     project: str = ""
     """The folder that the command runs in: a Lean project with the libraries that headers import."""

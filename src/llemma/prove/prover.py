@@ -63,6 +63,8 @@ class Checked(msgspec.Struct, frozen=True):
     kind: Trouble | None = None
     axioms: tuple[str, ...] = ()
     seconds: float = 0.0
+    proof: str = ""
+    """What was judged, where the prover completed the proof it was given (Isabelle fills gaps); else empty."""
 
 
 class Prover(Protocol):

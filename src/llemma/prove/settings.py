@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from llemma.prove.tasks import Task
 # limits, made for models, would spend days. These keep 488 theorems within an hour on two cores.
 AUTOMATION = {"samples": 64, "expansions": 12, "seconds": 10.0}
 
+WHOLE = "isabelle"
+"""The prover that takes no single steps."""
+
 
 def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
     """The configuration of a run. What is None in `options` is left at its default; for `automation:` that is lower."""
@@ -25,8 +29,14 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
     limits: dict[str, Any] = {name: given[name] for name in ("isolation", "step_seconds", "project") if name in given}
     if "memory" in given:
         limits["memory_mb"] = given["memory"]
-    if given.get("form") == "reprover" and given.get("mode", "search") != "search":
+    if given.get("form") == "reprover" and given.get("mode") not in (None, "search"):
         raise UsageError("that format proposes tactics", where="--format reprover", mend="leave --mode out")
+    given["mode"] = given.get("mode") or ("informal" if prover == WHOLE else "search")
+    if prover == WHOLE:
+        if given["mode"] == "search":
+            raise UsageError("Isabelle's server checks whole proofs", where="--mode search", mend="leave --mode out")
+        limits["options"] = paper() if given.get("protocol") == "llemma" else {}
+    limits["options"] = {**limits.get("options", {}), **dict(map(_option, given.get("option", ())))}
     search = AUTOMATION if model.startswith("automation:") else {}
     fields = {"format": given.get("form", "few-shot"), **given}
     search = {**search, **{key: value for key, value in fields.items() if key in SearchConfig.__struct_fields__}}
@@ -37,6 +47,25 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
         workers=given.get("workers") or min(8, os.cpu_count() or 1),
         **run,
     )
+
+
+def paper() -> dict[str, Any]:
+    """Isabelle's options under the protocol `llemma`."""
+    from llemma.prove.isabelle.config import PUBLISHED
+
+    options: dict[str, Any] = msgspec.to_builtins(PUBLISHED)
+    return options
+
+
+def _option(given: str) -> tuple[str, Any]:
+    """`NAME=VALUE`, the value as in a recipe, or a plain word."""
+    name, mark, value = given.partition("=")
+    if not mark or not name.strip().isidentifier():
+        raise UsageError(f"'{given}' is no NAME=VALUE", where="--option", mend="such as --option hammer=false")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value
 
 
 class Plan(msgspec.Struct, frozen=True):

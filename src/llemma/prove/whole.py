@@ -124,7 +124,9 @@ def sampling(
         )
         nodes.append(node)
         if verdict.accepted:
-            end = Attempt(id=theorem.id, outcome="right", proof=candidate.text, axioms=list(verdict.axioms))
+            end = Attempt(
+                id=theorem.id, outcome="right", proof=verdict.proof or candidate.text, axioms=list(verdict.axioms)
+            )
             break
         node.status, node.text = "rejected", accepted(verdict)
     tried = len(nodes) - 1

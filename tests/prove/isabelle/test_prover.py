@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from llemma.core import registry
-from llemma.prove.isabelle import Isabelle
+from llemma.core.errors import RecipeError
+from llemma.prove.isabelle import PUBLISHED, Isabelle
+from llemma.prove.isabelle.config import convert
 from llemma.prove.isabelle.theory import stated
 from llemma.prove.prover import Refused, State
+from llemma.prove.settings import paper
 from llemma.prove.theorem import Theorem
 
 Make = Callable[..., Isabelle]
@@ -135,3 +138,15 @@ def test_the_verdict_sees_a_skipped_proof_that_got_past_the_grammar(isabelle: Is
     assert not isabelle._verdict(told, "oops", SECONDS).accepted
     other = isabelle._verdict(told, f'oops lemma {told.name}: "(1::nat) + 1 = 2" by simp', SECONDS)
     assert not other.accepted and other.why == "proves another statement"
+
+
+def test_its_options_come_with_the_settings_of_all_provers_and_a_wrong_one_is_named(make: Make) -> None:
+    settings = {"protocol": "llemma", "hammer": False}
+    assert not convert(settings).hammer and convert(paper()) == PUBLISHED
+    with pytest.raises(RecipeError, match="hamer"):
+        convert({"hamer": False})
+
+
+def test_the_verdict_brings_the_proof_with_its_gaps_filled(isabelle: Isabelle) -> None:
+    checked = isabelle.check(EASY, "  sledgehammer", SECONDS)
+    assert checked.accepted and checked.proof.strip().startswith("by ")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from llemma.core.errors import RecipeError
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -84,3 +86,11 @@ PUBLISHED = IsabelleConfig(
     hammer_provers="cvc5 vampire verit e spass z3 zipperposition",
 )
 """Llemma's own check; `directories` must name the Archive of Formal Proofs, which holds one of the imports."""
+
+
+def convert(options: dict[str, Any]) -> IsabelleConfig:
+    """The settings in `ProverConfig.options`; a wrong one is a `RecipeError` that names it."""
+    try:
+        return msgspec.convert(options, IsabelleConfig)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"not an option of Isabelle: {error}", where="prover.options") from error

@@ -11,7 +11,7 @@ import msgspec
 
 from llemma.core.errors import DataError
 from llemma.prove.config import ProverConfig
-from llemma.prove.isabelle.config import IsabelleConfig
+from llemma.prove.isabelle.config import IsabelleConfig, convert
 from llemma.prove.isabelle.grammar import Forbidden, Proof, read
 from llemma.prove.isabelle.hammer import Unfilled, fill
 from llemma.prove.isabelle.server import Node, RefusedError, Server, version
@@ -45,7 +45,7 @@ class Isabelle:
     def __init__(self, config: ProverConfig, options: IsabelleConfig | None = None) -> None:
         """Raises `MissingError` where Isabelle is not there. The server starts when it is first needed."""
         self.config = config
-        self.options = options or IsabelleConfig()
+        self.options = options or convert(config.options)
         self._server = Server(config, self.options)
         self._numbers = itertools.count(1)
 
@@ -91,7 +91,8 @@ class Isabelle:
 
         `Checked.axioms` are the oracles that it rests on; the axioms of HOL are in every proof.
         """
-        return self.complete(theorem, proof, seconds).checked
+        completed = self.complete(theorem, proof, seconds)
+        return msgspec.structs.replace(completed.checked, proof=completed.proof)
 
     def baseline(self, theorem: Theorem, seconds: float) -> Completed:
         """What no model at all proves: the closing steps, and Sledgehammer, on the statement itself."""
