@@ -124,7 +124,7 @@ class Rotary(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """Follow the network to another device, but not into another precision."""
-        moved = super()._apply(fn, recurse)
+        moved = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.frequency = frequencies(self.config).to(self.frequency.device)
         return moved
 

@@ -73,6 +73,19 @@ def load(
     return model.to(device)
 
 
+def restore(model: nn.Module, folder: Path) -> None:
+    """Copy the weights of a folder that `save` wrote from this network into it."""
+    if isinstance(model, Llama):
+        stored = Stored(folder)
+        check_names(model, stored)
+        fill(model, stored)
+        return
+    from llemma.model.foreign import Foreign
+
+    assert isinstance(model, Foreign)
+    model.restore(folder)
+
+
 def fill(model: Llama, stored: Stored) -> None:
     """Copy the weights of a folder into a network that is there."""
     for name, weight in model.named_parameters():
@@ -164,7 +177,7 @@ def _write_tensors(model: Llama, folder: Path, dtype: torch.dtype | None, shard:
     weights = dict(model.named_parameters())
     sizes = {name: weight.numel() * (dtype or weight.dtype).itemsize for name, weight in weights.items()}
     groups = list(_groups(sizes, shard))
-    count, places = len(groups), {}
+    count, places = len(groups), dict[str, str]()
     for number, names in enumerate(groups, 1):
         file = f"model-{number:05d}-of-{count:05d}.safetensors" if count > 1 else "model.safetensors"
         save_file({name: _gathered(weights[name], dtype) for name in names}, folder / file, metadata={"format": "pt"})
