@@ -1,22 +1,24 @@
-"""For each family, random weights that transformers made: our network reads them, computes the same, and writes them back.
+"""For each family, random weights that transformers made: we read them, compute the same, and write them back.
 
 Tolerances. float32: sums are taken in another order (grouped attention, fused norms), so results agree to some 1e-6 of
-their size. bfloat16 has 8 bits: each of the roundings on the way (ours and transformers' norms round at different places)
-is 2^-9 of a value, and a few layers of them add up to some 2^-6.
+their size. bfloat16 has 8 bits: each rounding on the way (our norms and transformers' round at different places) is
+2^-9 of a value, and a few layers of them add up to some 2^-6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from llemma.model import weights
+from llemma.model import rope, weights
 from llemma.model.generate import Sampling, generate
 from llemma.model.llama import KVCache, Llama
 
@@ -61,7 +63,10 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "linear": ("llama", old("linear", factor=4.0)),
     "dynamic": ("llama", {**old("dynamic", factor=4.0), "max_position_embeddings": 32}),
     "yarn": ("llama", old("yarn", factor=4.0, original_max_position_embeddings=32, beta_fast=4.0, truncate=False)),
-    "yarn with mscale": ("llama", {"rope_parameters": {**YARN, "rope_theta": 9.0, "mscale": 1.0, "mscale_all_dim": 0.7}}),
+    "yarn with mscale": (
+        "llama",
+        {"rope_parameters": {**YARN, "rope_theta": 9.0, "mscale": 1.0, "mscale_all_dim": 0.7}},
+    ),
     "yarn, a length given": ("llama", {"rope_parameters": {**YARN, "rope_theta": 500.0, "attention_factor": 0.8}}),
     "qwen 2": ("qwen2", {"rope_theta": 1_000_000.0, "tie_word_embeddings": True, "use_sliding_window": False}),
     "qwen 2.5, long": ("qwen2", {"rope_theta": 500.0, "rope_scaling": YARN}),
@@ -134,8 +139,23 @@ def test_logits_loss_and_gradients(made: Callable[[str], Found], family: str) ->
 
 
 @every
+def test_frequencies_are_equal_and_scalings_matter(made: Callable[[str], Found], family: str) -> None:
+    theirs, ours, _ = made(family)
+    with torch.no_grad():
+        theirs(ids(1))
+    ulps = 1e-6 if family == "dynamic" else 0.0  # transformers' base is a float32 there
+    found = rope.frequencies(ours.config, LENGTH)
+    torch.testing.assert_close(found, theirs.model.rotary_emb.inv_freq, rtol=ulps, atol=0.0)
+    assert ours.rotary.length == theirs.model.rotary_emb.attention_scaling
+    if ours.config.rope_scaling is not None:
+        plain = Llama(msgspec.structs.replace(ours.config, rope_scaling=None))
+        plain.load_state_dict(ours.state_dict())
+        assert (plain(ids()) - ours(ids())).abs().max() > 0.02
+
+
+@every
 def test_bfloat16(made: Callable[[str], Found], family: str) -> None:
-    theirs, exact, folder = made(family)
+    _, exact, folder = made(family)
     ours = weights.load(folder, dtype=torch.bfloat16)
     other = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
     batch = ids()
@@ -158,7 +178,7 @@ def test_a_cache_changes_nothing(made: Callable[[str], Found], family: str) -> N
         whole = ours(batch)
         caches = [KVCache(2, ours.config, length, torch.float32, torch.device("cpu")) for _ in ours.blocks]
         cuts = [0, 20, *range(21, 27), length]
-        pieces = [ours(batch[:, a:b], caches=caches, start=a) for a, b in zip(cuts, cuts[1:], strict=False)]
+        pieces = [ours(batch[:, a:b], caches=caches, start=a) for a, b in pairwise(cuts)]
     torch.testing.assert_close(torch.cat(pieces, 1), whole, atol=2e-5, rtol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Architectures that our network does not cover run in transformers' own module: loaded, trained, resumed, saved, asked."""
+"""What our network does not cover runs in transformers' own module: loaded, trained, resumed, saved, asked."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_missing_weights_quantised_ones_and_no_transformers(
     path = tmp_path / "m" / "config.json"
     table = json.loads(path.read_text())
     path.write_text(json.dumps({**table, "num_hidden_layers": 3}))
-    with pytest.raises(DataError, match="no weights for gpt_neox.layers.2"):
+    with pytest.raises(DataError, match=r"no weights for gpt_neox\.layers\.2"):
         network.load(tmp_path / "m")
     path.write_text(json.dumps({**table, "quantization_config": {"quant_method": "gptq"}}))
     with pytest.raises(DataError, match="quantised"):

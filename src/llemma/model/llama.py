@@ -22,6 +22,24 @@ __all__ = ["KVCache", "Llama", "LlamaConfig", "attend", "causal_mask"]
 PLAIN_ATTENTION_POSITIONS = 384
 
 
+class Linear(nn.Linear):
+    """Drawn at random only where there are numbers: "drawing" on the meta device imports a second of torch's code."""
+
+    def reset_parameters(self) -> None:
+        """See the class."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
+class Embedding(nn.Embedding):
+    """As `Linear`."""
+
+    def reset_parameters(self) -> None:
+        """See `Linear`."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 class RMSNorm(nn.Module):
     """`x / rms(x) * weight` over the last dimension; the mean square is taken in float32."""
 
@@ -71,10 +89,10 @@ class Attention(nn.Module):
         super().__init__()
         self.config = config
         d, h = config.hidden_size, config.head_dim
-        self.q_proj = nn.Linear(d, config.num_attention_heads * h, bias=config.qkv_bias)
-        self.k_proj = nn.Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
-        self.v_proj = nn.Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
-        self.o_proj = nn.Linear(config.num_attention_heads * h, d, bias=config.o_bias)
+        self.q_proj = Linear(d, config.num_attention_heads * h, bias=config.qkv_bias)
+        self.k_proj = Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
+        self.v_proj = Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
+        self.o_proj = Linear(config.num_attention_heads * h, d, bias=config.o_bias)
         if config.qk_norm:
             self.q_norm = RMSNorm(h, config.rms_norm_eps)
             self.k_norm = RMSNorm(h, config.rms_norm_eps)
@@ -130,9 +148,9 @@ class MLP(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.intermediate_size
-        self.gate_proj = nn.Linear(d, f, bias=config.mlp_bias)
-        self.up_proj = nn.Linear(d, f, bias=config.mlp_bias)
-        self.down_proj = nn.Linear(f, d, bias=config.mlp_bias)
+        self.gate_proj = Linear(d, f, bias=config.mlp_bias)
+        self.up_proj = Linear(d, f, bias=config.mlp_bias)
+        self.down_proj = Linear(f, d, bias=config.mlp_bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
@@ -158,7 +176,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
@@ -174,7 +192,7 @@ class Llama(nn.Module):
         super().__init__()
         self.config = config
         self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
         self.rotary = Rotary(config)
         self.carried: dict[str, bytes] = {}
         """Small files of the checkpoint that it was loaded from; `weights.save` writes them again."""

@@ -1,7 +1,7 @@
 """What `config.json` says about the network, for the families that `model/llama` computes. No torch.
 
-Read strictly: each key of a config is used, known to change nothing, or refused by name. Rules and defaults are those of
-transformers 5.23 (`models/<family>/configuration_<family>.py`, `modeling_rope_utils.py`).
+Read strictly: each key of a config is used, known to change nothing, or refused by name. Rules and defaults are
+those of transformers 5.23 (`models/<family>/configuration_<family>.py`, `modeling_rope_utils.py`).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class LlamaConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Family(msgspec.Struct, frozen=True):
-    """What a `model_type` fixes: its class, fields of `LlamaConfig`, transformers' defaults of keys that are missing."""
+    """What a `model_type` fixes: its class, fields of `LlamaConfig`, transformers' defaults of missing keys."""
 
     architecture: str
     keys: frozenset[str]
@@ -130,18 +130,25 @@ FAMILIES = {
     ),
 }
 
-PLAIN = (  # keys that are fields of `LlamaConfig` under the same name
-    "vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim "
-    "max_position_embeddings rms_norm_eps tie_word_embeddings initializer_range"
-).split()
+_SAME_NAME = """
+vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim
+max_position_embeddings rms_norm_eps tie_word_embeddings initializer_range
+"""
+PLAIN = _SAME_NAME.split()
+"""Keys that are fields of `LlamaConfig`."""
+
 ROPE_KEYS = frozenset({"rope_theta", "rope_scaling", "rope_parameters", "original_max_position_embeddings"})
-HARMLESS = frozenset(  # how a model is stored, split over GPUs or asked, and what other tools note; not what it computes
-    "model_type architectures hidden_act torch_dtype dtype transformers_version use_cache pretraining_tp is_decoder "
-    "return_dict max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups temperature "
-    "top_k top_p typical_p repetition_penalty length_penalty diversity_penalty num_return_sequences id2label label2id "
-    "tokenizer_class task_specific_params finetuning_task problem_type gradient_checkpointing max_sequence_length model_max_length "
-    "unsloth_fixed".split()
-)
+
+_NOTES = """
+model_type architectures hidden_act torch_dtype dtype transformers_version use_cache pretraining_tp is_decoder
+return_dict max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups temperature top_k
+top_p typical_p repetition_penalty length_penalty diversity_penalty num_return_sequences id2label label2id
+tokenizer_class task_specific_params finetuning_task problem_type gradient_checkpointing max_sequence_length
+model_max_length unsloth_fixed
+"""
+HARMLESS = frozenset(_NOTES.split())
+"""Keys about how a model is stored, split over GPUs or asked, and notes of other tools: not what it computes."""
+
 HARMLESS_ENDS = ("_token_id", "_version", "_token_ids")
 IDENTITY = {"partial_rotary_factor": 1.0, "rope_ratio": 1.0, "chunk_size_feed_forward": 0}
 
@@ -204,7 +211,7 @@ def _refuse(what: str, where: str) -> NoReturn:
 
 
 def _windows(known: Mapping[str, Any], family: Family) -> dict[str, Any]:
-    """`sliding_window` and `full_layers`: of Mistral in all layers, of Qwen from `max_window_layers` on, or as named."""
+    """`sliding_window`: of Mistral in all layers, of Qwen from `max_window_layers` on or as `layer_types` says."""
     size = int(known.get("sliding_window") or 0) if "sliding_window" in family.keys else 0
     if not size or "use_sliding_window" not in family.keys:
         return {"sliding_window": size}

@@ -1,6 +1,6 @@
 """Do the weights mean what they should? One small batch through our network and through transformers' own.
 
-A mistake in reading a config (a RoPE base, a scaling, a bias) still gives text that looks like text, only a little worse.
+A mistake in reading a config (a RoPE base, a scaling, a bias) still gives text that looks like text, a little worse.
 Compared with the reference on the same tokens it shows at once.
 """
 
@@ -51,7 +51,7 @@ class Parity(msgspec.Struct, frozen=True):
         if self.ours < BLIND * guessing:
             return ""
         return (
-            f"the checkpoint's loss on the training text is {self.ours:.2f} nats a token, guessing gives {guessing:.2f}: "
+            f"its loss on the training text is {self.ours:.2f} nats a token, guessing gives {guessing:.2f}; "
             "check that the tokens were made with the checkpoint's own tokenizer, and that it is trained"
         )
 

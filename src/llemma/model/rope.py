@@ -1,8 +1,9 @@
 """Rotary positions: what is turned by which angle, with every scaling that the configs of our families can name.
 
-Pair i of a head of width h turns by `position * frequency[i]`. A scaling changes the frequencies, so that positions beyond
-those of the pretraining meet angles that the network knows; YaRN also makes all turned vectors longer.
-The order of operations is that of transformers (`modeling_rope_utils.py`), so that results are equal to the last bit.
+Pair i of a head of width h turns by `position * frequency[i]`. A scaling changes the frequencies, so that positions
+beyond those of the pretraining meet angles that the network knows; YaRN also makes all turned vectors longer.
+The order of operations is that of transformers (`modeling_rope_utils.py`), so that the frequencies are
+equal to the last bit (`dynamic`: to float32's rounding).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def yarn_length(scaling: RopeScaling) -> float:
 
 
 def dynamic(config: LlamaConfig, scaling: RopeScaling, length: int) -> Tensor:
-    """A larger base for a sequence longer than `max_position_embeddings` ("dynamic NTK", arXiv 2309.00071, section 3.3).
+    """A larger base for a sequence longer than `max_position_embeddings` ("dynamic NTK"; arXiv 2309.00071, appendix B).
 
     Transformers keeps the base of the longest sequence so far; here it depends on the `length` at hand alone.
     """

@@ -43,7 +43,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     rope_theta: float | None = None
     """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
     implementation: Literal["auto", "llemma", "transformers"] = "auto"
-    """Whose module computes `init`: our own where it covers the architecture and else transformers', or the one named."""
+    """Whose module computes `init`; `auto`: our own where it covers the architecture, else transformers'."""
     parity_check: bool = True
     """Compare the loss of `init` with that of transformers' own module before the first step."""
     optimizer: Literal["adamw", "muon"] = "adamw"

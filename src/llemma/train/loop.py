@@ -208,9 +208,7 @@ def _model(
     config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None, console: Console
 ) -> Llama:
     if init is not None:
-        found = network.load(
-            init, implementation=config.implementation, rope_theta=config.rope_theta, say=console.warn
-        )
+        found = network.load(init, implementation=config.implementation, rope_theta=config.rope_theta, say=console.warn)
         return cast(Llama, found)  # a foreign one has the same face
     assert shape is not None, "a training phase needs a checkpoint or a shape"
     table = msgspec.to_builtins(shape)
