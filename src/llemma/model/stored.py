@@ -17,7 +17,7 @@ from torch import Tensor
 
 from llemma.core.errors import DataError, MissingError
 
-PIECE = 1 << 26  # bytes of a file that are in memory at once
+PIECE = 1 << 24  # bytes of a file that are in memory at once
 SMALL = 1 << 26  # bytes of the largest JSON file that is read
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 AGAIN = "fetch or export the checkpoint again"
