@@ -263,7 +263,7 @@ def to_table(config: LlamaConfig) -> dict[str, Any]:
         "hidden_act": "silu",
         **{name: getattr(config, name) for name in PLAIN},
         "rope_theta": config.rope_theta,
-        "rope_scaling": scaling,
+        **({"rope_scaling": scaling} if scaling else {}),  # for transformers 4; 5 remarks on it, even if it is null
         "rope_parameters": {"rope_type": "default", **(scaling or {}), "rope_theta": config.rope_theta},
     }
     if "attention_bias" in family.keys:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import digest, file_digest
 from llemma.model.llama import Llama, LlamaConfig
-from llemma.model.llama_config import from_table, to_table
+from llemma.model.llama_config import ROPE_KEYS, from_table, to_table
 from llemma.model.stored import DTYPES, Stored, read_json
 
 TOKENIZER_FILES = (
@@ -24,9 +24,9 @@ TOKENIZER_FILES = (
     *("tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja"),
 )
 CARRIED = ("config.json", "generation_config.json", "chat_template.jinja")
-LEFT_BEHIND = frozenset(  # keys of a config that are no longer true of what we write
-    {"_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "_attn_implementation"}
-)
+LEFT_BEHIND = ROPE_KEYS | {  # keys of a config that are no longer true of what we write
+    *("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "_attn_implementation")
+}
 SHARD = 5_000_000_000  # bytes of weights in a file; transformers 4 divides there, too
 
 
