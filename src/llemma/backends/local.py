@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llemma.backends.base import Likelihood
+from llemma.backends.base import Backend, Likelihood
 from llemma.backends.batching import Stopped, answers
 from llemma.backends.scoring import nats
 from llemma.core.errors import MissingError
@@ -18,13 +18,26 @@ from llemma.core.types import Completion, Request
 from llemma.model import weights
 from llemma.model.generate import Generated, Sampling, generate, prefix_of
 from llemma.model.llama import Llama
+from llemma.model.llama_config import covered, from_table
 from llemma.tokens import tokenizer as tokenizers
 from llemma.tokens.tokenizer import Tokenizer
 
 
-def open_run(name: str, **options: Any) -> Local:
-    """The backend for `run:NAME`: a training run (its `final/`, else its newest checkpoint) or a checkpoint folder."""
-    return Local(f"run:{name}", checkpoint_of(Path(name)), batch=int(options.get("batch", 64)))
+def open_run(name: str, **options: Any) -> Backend:
+    """The backend for `run:NAME`: a training run (its `final/`, else its newest checkpoint) or a checkpoint folder.
+
+    What our own network does not compute (other architectures, generation with a sliding window) is asked through
+    transformers, as `hf:FOLDER` is.
+    """
+    folder, batch = checkpoint_of(Path(name)), int(options.get("batch", 64))
+    table = weights.read_table(folder)
+    if not covered(table) and not from_table(table, str(folder)).slides:
+        return Local(f"run:{name}", folder, batch=batch)
+    from llemma.backends.hub import open_hf
+
+    found = open_hf(str(folder), **options)
+    found.name = f"run:{name}"
+    return found
 
 
 def checkpoint_of(path: Path) -> Path:

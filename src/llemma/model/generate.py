@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
 
+from llemma.core.errors import DataError
 from llemma.model.cache import LayerCache
 from llemma.model.decode import Forward, Prefix, SharedState, decode
-from llemma.model.llama import Attention, Layer, Llama, rotate
+from llemma.model.llama import Attention, Llama
 from llemma.model.sampling import Generated, Row, Sampling, nucleus
 
 __all__ = ["Generated", "Sampling", "generate", "nucleus", "prefix_of"]
@@ -45,14 +45,20 @@ def prefix_of(model: Llama) -> Prefix:
 
 
 def forward_of(model: Llama) -> Forward:
-    """The computation of `model` on caches with a shared prefix."""
+    """The computation of `model` on caches with a shared prefix; a sliding window that would matter is refused."""
 
-    layers = cast(Sequence[Layer], model.model.layers)
+    window = model.config.sliding_window
 
     def forward(ids: Tensor, positions: Tensor, mask: Tensor | None, caches: list[LayerCache]) -> Tensor:
+        if window and caches[0].end + ids.shape[1] > window:
+            raise DataError(
+                f"generation beyond the sliding window of {window} tokens is not built",
+                where="sliding_window",
+                mend=f"keep prompt and answer within {window} tokens, or ask the folder as hf:FOLDER",
+            )
         x = model.model.embed_tokens(ids)
-        rope = model.rope[:, positions].unsqueeze(2)
-        for layer, cache in zip(layers, caches, strict=True):
+        rope = model.rotary(positions)
+        for layer, cache in zip(model.blocks, caches, strict=True):
             x = x + _attention(layer.self_attn, layer.input_layernorm(x), rope, mask, cache)
             x = x + layer.mlp(layer.post_attention_layernorm(x))
         return model.lm_head(model.model.norm(x[:, -1]))  # type: ignore[no-any-return]
@@ -62,9 +68,7 @@ def forward_of(model: Llama) -> Forward:
 
 def _attention(layer: Attention, x: Tensor, rope: Tensor, mask: Tensor | None, cache: LayerCache) -> Tensor:
     """`Attention.forward` with a `LayerCache`: (B, T, D) -> (B, T, D)."""
-    heads = (*x.shape[:2], -1, layer.config.head_dim)
-    q = rotate(layer.q_proj(x).view(heads).transpose(1, 2), rope)
-    k = rotate(layer.k_proj(x).view(heads).transpose(1, 2), rope)
-    cache.append(k, layer.v_proj(x).view(heads).transpose(1, 2))
+    q, k, v = layer.heads(x, rope)
+    cache.append(k, v)
     y = cache.attend(q, mask)
     return layer.o_proj(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]

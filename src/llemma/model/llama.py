@@ -7,46 +7,37 @@ T positions, D `hidden_size`, H query heads, K key/value heads, h `head_dim`, V 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
-import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llemma.core.errors import DataError
+from llemma.model.llama_config import LlamaConfig
+from llemma.model.rope import Rotary, rotate
+
+__all__ = ["KVCache", "Llama", "LlamaConfig", "attend", "causal_mask"]
 
 PLAIN_ATTENTION_POSITIONS = 384
 
 
-class LlamaConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of Hugging Face's `config.json` that defines the computation.
+class Linear(nn.Linear):
+    """Drawn at random only where there are numbers: "drawing" on the meta device imports a second of torch's code."""
 
-    Field names and defaults are those of transformers' `LlamaConfig`.
-    """
+    def reset_parameters(self) -> None:
+        """See the class."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
 
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    max_position_embeddings: int = 2048
-    rope_theta: float = 10_000.0
-    rms_norm_eps: float = 1e-6
-    tie_word_embeddings: bool = False
-    initializer_range: float = 0.02
-    head_dim: int = 0
 
-    def __post_init__(self) -> None:
-        if self.head_dim == 0:
-            msgspec.structs.force_setattr(self, "head_dim", self.hidden_size // self.num_attention_heads)
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise DataError(
-                f"{self.num_attention_heads} query heads cannot share {self.num_key_value_heads} key/value heads",
-                where="num_attention_heads, num_key_value_heads",
-                mend="make the number of query heads a multiple of the number of key/value heads",
-            )
+class Embedding(nn.Embedding):
+    """As `Linear`."""
+
+    def reset_parameters(self) -> None:
+        """See `Linear`."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
 
 
 class RMSNorm(nn.Module):
@@ -61,28 +52,16 @@ class RMSNorm(nn.Module):
         return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
-def rope_table(positions: int, head_dim: int, theta: float, device: torch.device | None = None) -> Tensor:
-    """Cosines and sines of the rotary angles, (2, positions, head_dim), float32 (RoFormer, section 3.4.2)."""
-    inverse = theta ** (-torch.arange(0, head_dim, 2, device=device, dtype=torch.float32) / head_dim)
-    angles = torch.outer(torch.arange(positions, device=device, dtype=torch.float32), inverse)
-    angles = torch.cat([angles, angles], dim=-1)
-    return torch.stack([angles.cos(), angles.sin()])
-
-
-def rotate(x: Tensor, rope: Tensor) -> Tensor:
-    """Turn pairs (i, i + h/2) of `x` (..., T, h) by the angles in `rope` (2, T, h)."""
-    cos, sin = rope[0].to(x.dtype), rope[1].to(x.dtype)
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-second, first], dim=-1) * sin
-
-
-def causal_mask(start: int, length: int, device: torch.device) -> Tensor:
-    """(1, 1, length, start + length), True where query `start + i` may look: at all positions up to its own.
+def causal_mask(start: int, length: int, device: torch.device, window: int = 0) -> Tensor:
+    """(1, 1, length, start + length), True where query `start + i` may look: at its own position and all before it, or
+    at the last `window` of these.
 
     PyTorch's own `is_causal` would align the queries with the first keys instead of the last.
     """
-    queries = torch.arange(start, start + length, device=device)
-    return (torch.arange(start + length, device=device)[None] <= queries[:, None])[None, None]
+    queries = torch.arange(start, start + length, device=device)[:, None]
+    keys = torch.arange(start + length, device=device)[None]
+    seen = keys <= queries
+    return (seen & (keys > queries - window) if window else seen)[None, None]
 
 
 class KVCache:
@@ -110,22 +89,29 @@ class Attention(nn.Module):
         super().__init__()
         self.config = config
         d, h = config.hidden_size, config.head_dim
-        self.q_proj = nn.Linear(d, config.num_attention_heads * h, bias=False)
-        self.k_proj = nn.Linear(d, config.num_key_value_heads * h, bias=False)
-        self.v_proj = nn.Linear(d, config.num_key_value_heads * h, bias=False)
-        self.o_proj = nn.Linear(config.num_attention_heads * h, d, bias=False)
+        self.q_proj = Linear(d, config.num_attention_heads * h, bias=config.qkv_bias)
+        self.k_proj = Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
+        self.v_proj = Linear(d, config.num_key_value_heads * h, bias=config.qkv_bias)
+        self.o_proj = Linear(config.num_attention_heads * h, d, bias=config.o_bias)
+        if config.qk_norm:
+            self.q_norm = RMSNorm(h, config.rms_norm_eps)
+            self.k_norm = RMSNorm(h, config.rms_norm_eps)
+
+    def heads(self, x: Tensor, rope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, D) -> queries (B, H, T, h), keys and values (B, K, T, h); queries and keys are rotated."""
+        shape = (*x.shape[:2], -1, self.config.head_dim)
+        q, k, v = self.q_proj(x).view(shape), self.k_proj(x).view(shape), self.v_proj(x).view(shape)
+        if self.config.qk_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        return rotate(q.transpose(1, 2), rope), rotate(k.transpose(1, 2), rope), v.transpose(1, 2)
 
     def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None, cache: KVCache | None, start: int) -> Tensor:
         """(B, T, D) -> (B, T, D). `mask` (B, 1, T, S) is True where a query may look; None means causal."""
-        batch, length, _ = x.shape
-        heads = (batch, length, -1, self.config.head_dim)
-        q = rotate(self.q_proj(x).view(heads).transpose(1, 2), rope)
-        k = rotate(self.k_proj(x).view(heads).transpose(1, 2), rope)
-        v = self.v_proj(x).view(heads).transpose(1, 2)
+        q, k, v = self.heads(x, rope)
         if cache is not None:
             k, v = cache.append(start, k, v)
         y = attend(q, k, v, mask)
-        return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))  # type: ignore[no-any-return]
+        return self.o_proj(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -162,9 +148,9 @@ class MLP(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         d, f = config.hidden_size, config.intermediate_size
-        self.gate_proj = nn.Linear(d, f, bias=False)
-        self.up_proj = nn.Linear(d, f, bias=False)
-        self.down_proj = nn.Linear(f, d, bias=False)
+        self.gate_proj = Linear(d, f, bias=config.mlp_bias)
+        self.up_proj = Linear(d, f, bias=config.mlp_bias)
+        self.down_proj = Linear(f, d, bias=config.mlp_bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
@@ -190,38 +176,37 @@ class Decoder(nn.Module):
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
 
 class Llama(nn.Module):
-    """Token ids in, next-token logits (or a loss) out.
+    """Token ids in, next-token logits out: Llama 2 and 3, Code Llama, Qwen 2 to 3 and Mistral, as `config` says.
 
-    `config` sets the sizes; weights start as Llama's do, normal with `initializer_range`, the two projections into the
-    residual stream scaled down by sqrt(2 * layers) (GPT-2, section 2.3).
+    Weights start as Llama's do, normal with `initializer_range`, the two projections into the residual stream scaled
+    down by sqrt(2 * layers) (GPT-2, section 2.3).
     """
-
-    rope: Tensor
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
         self.model = Decoder(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        if config.tie_word_embeddings:
-            self.lm_head.weight = self.model.embed_tokens.weight
-        rope = rope_table(config.max_position_embeddings, config.head_dim, config.rope_theta)
-        self.register_buffer("rope", rope, persistent=False)
+        self.lm_head = Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.rotary = Rotary(config)
+        self.carried: dict[str, bytes] = {}
+        """Small files of the checkpoint that it was loaded from; `weights.save` writes them again."""
+        self.tie()
 
-    def finish_loading(self) -> None:
-        """After weights were assigned to a model on the meta device: tie what is tied, compute what is computed."""
+    def tie(self) -> None:
+        """Let the output matrix be the embedding where the config says so (again, after weights were replaced)."""
         if self.config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
-        c = self.config
-        self.rope = rope_table(c.max_position_embeddings, c.head_dim, c.rope_theta)
-        for weight in self.parameters():
-            weight.requires_grad_(True)
+
+    @property
+    def blocks(self) -> Sequence[Layer]:
+        """The layers: the units of sharding, of checkpointing activations and of compiling."""
+        return cast(Sequence[Layer], self.model.layers)
 
     def init_weights(self, seed: int) -> Llama:
         """Draw all weights anew from `seed`; returns the model itself."""
@@ -229,7 +214,9 @@ class Llama(nn.Module):
         std = self.config.initializer_range
         residual = std / (2 * self.config.num_hidden_layers) ** 0.5
         for name, weight in self.named_parameters():
-            if weight.dim() == 1:
+            if name.endswith("bias"):
+                nn.init.zeros_(weight)
+            elif weight.dim() == 1:
                 nn.init.ones_(weight)
             else:
                 into_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
@@ -247,16 +234,28 @@ class Llama(nn.Module):
     ) -> Tensor:
         """Ids (B, T) -> final hidden states (B, T, D).
 
-        `positions` (B, T) overrides the default start..start+T-1 (left-padded batches);
-        `caches`, one a layer, hold the keys and values of the `start` positions before.
+        `mask` (B, 1, T, S), True where a query may look, replaces the causal one; `positions` (B, T) override the
+        default start..start+T-1 (left-padded batches); `caches`, one a layer, hold the keys and values of the `start`
+        positions before.
         """
-        rope = self.rope[:, start : start + ids.shape[1]] if positions is None else self.rope[:, positions].unsqueeze(2)
-        if mask is None and start:
-            mask = causal_mask(start, ids.shape[1], ids.device)
+        if positions is None:
+            positions = torch.arange(start, start + ids.shape[1], device=ids.device)
+        rope = self.rotary(positions)
+        masks = self._masks(mask, start, ids)
         x = self.model.embed_tokens(ids)
         for index, layer in enumerate(self.model.layers):
-            x = layer(x, rope, mask, caches[index] if caches is not None else None, start)
+            cache = caches[index] if caches is not None else None
+            x = layer(x, rope, masks[self.config.window(index)], cache, start)
         return self.model.norm(x)  # type: ignore[no-any-return]
+
+    def _masks(self, mask: Tensor | None, start: int, ids: Tensor) -> dict[int, Tensor | None]:
+        """What each of the layers' windows lets a query see; None is plain causal attention."""
+        length, found = ids.shape[1], {}
+        for window in {self.config.window(layer) for layer in range(self.config.num_hidden_layers)}:
+            cut = window if window < start + length else 0
+            seen = causal_mask(start, length, ids.device, cut) if cut or (start and mask is None) else None
+            found[window] = mask if seen is None else seen if mask is None else seen & mask
+        return found
 
     def forward(self, ids: Tensor, **where: Any) -> Tensor:
         """Ids (B, T) -> logits (B, T, V); keyword arguments as in `hidden`."""

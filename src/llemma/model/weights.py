@@ -4,150 +4,205 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import digest, file_digest
 from llemma.model.llama import Llama, LlamaConfig
+from llemma.model.llama_config import ROPE_KEYS, from_table, to_table
+from llemma.model.stored import DTYPES, Stored, read_json
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("tokenizer.model", "vocab.json", "merges.txt", "chat_template.jinja"),
+)
+CARRIED = ("config.json", "generation_config.json", "chat_template.jinja")
+LEFT_BEHIND = ROPE_KEYS | {  # keys of a config that are no longer true of what we write
+    *("_name_or_path", "auto_map", "dtype", "torch_dtype", "transformers_version", "_attn_implementation")
+}
+SHARD = 5_000_000_000  # bytes of weights in a file; transformers 4 divides there, too
 
 
-def read_config(folder: Path) -> LlamaConfig:
-    """The network's part of `config.json`; refuses what this network would compute differently."""
+def read_table(folder: Path) -> dict[str, Any]:
+    """`config.json` of a checkpoint folder."""
     path = folder / "config.json"
     if not path.is_file():
         raise MissingError(
             f"no checkpoint at {folder}", where="config.json", mend="give a Hugging Face checkpoint folder"
         )
-    try:
-        table = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise DataError(
-            f"damaged config: {error}", where=str(path), mend="fetch or export the checkpoint again"
-        ) from error
-    _refuse_unbuilt(table, path)
-    rope = table.get("rope_parameters") or {}
-    known = {field: table[field] for field in LlamaConfig.__struct_fields__ if table.get(field) is not None}
-    known.setdefault("num_key_value_heads", table.get("num_attention_heads"))
-    known["rope_theta"] = rope.get("rope_theta", table.get("rope_theta", 10_000.0))
-    try:
-        return msgspec.convert(known, LlamaConfig)
-    except msgspec.ValidationError as error:
-        raise DataError(f"incomplete config: {error}", where=str(path), mend="use a Llama checkpoint") from error
+    return read_json(path)
 
 
-def _refuse_unbuilt(table: dict[str, Any], path: Path) -> None:
-    rope = table.get("rope_parameters") or table.get("rope_scaling") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    unbuilt = {
-        f"model_type {table.get('model_type')!r}": table.get("model_type", "llama") != "llama",
-        f"RoPE scaling {kind!r}": kind != "default",
-        "biases in attention or MLP": bool(table.get("attention_bias") or table.get("mlp_bias")),
-        f"activation {table.get('hidden_act')!r}": table.get("hidden_act", "silu") != "silu",
-    }
-    found = [what for what, there in unbuilt.items() if there]
-    if found:
-        raise DataError(
-            f"this network does not compute {', '.join(found)}",
-            where=str(path),
-            mend="use a plain Llama checkpoint (Llama 2, Code Llama, Llemma)",
-        )
+def read_config(folder: Path) -> LlamaConfig:
+    """The network's part of `config.json`; refuses what this network would compute differently."""
+    return from_table(read_table(folder), str(folder / "config.json"))
 
 
-def hf_config(config: LlamaConfig, bos: int, eos: int, dtype: str = "float32") -> dict[str, Any]:
-    """`config.json` as transformers (4 and 5) reads it."""
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_act": "silu",
-        "attention_bias": False,
-        "mlp_bias": False,
-        "bos_token_id": bos,
-        "eos_token_id": eos,
-        "torch_dtype": dtype,
-        **msgspec.to_builtins(config),
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-    }
+def load(
+    folder: Path,
+    *,
+    rope_theta: float | None = None,
+    dtype: torch.dtype | None = torch.float32,
+    device: str | torch.device = "cpu",
+) -> Llama:
+    """The network of a checkpoint folder on `device`; beside it, only a piece of a tensor is in memory at a time.
 
-
-def save(model: Llama, folder: Path, *, tokenizer: Path, bos: int, eos: int) -> None:
-    """Write a checkpoint into `folder` (made if need be); `tokenizer` is the folder whose files go along.
-
-    Not atomic: callers wrap it in `core.files.replacing`.
+    Weights are cast to `dtype`, or stay as stored (None). `rope_theta` replaces the config's RoPE base (Llemma 7B
+    contracts Code Llama's from 1e6 to 1e4). Raises `DataError` for missing, foreign or damaged tensors.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: weight.detach().cpu().contiguous() for name, weight in model.named_parameters()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    (folder / "config.json").write_text(json.dumps(hf_config(model.config, bos, eos, dtype), indent=2) + "\n")
-    for name in TOKENIZER_FILES:
-        if (tokenizer / name).is_file():
-            shutil.copyfile(tokenizer / name, folder / name)
-
-
-def load(folder: Path, *, rope_theta: float | None = None) -> Llama:
-    """The network of a checkpoint folder, float32, one tensor in memory at a time beside the model.
-
-    `rope_theta` replaces the config's RoPE base (Llemma 7B contracts Code Llama's from 1e6 to 1e4). Raises `DataError`
-    for missing, foreign or damaged tensors.
-    """
-    config = read_config(folder)
+    config, stored = read_config(folder), Stored(folder)
     if rope_theta is not None:
         config = msgspec.structs.replace(config, rope_theta=rope_theta)
     with torch.device("meta"):
         model = Llama(config)
-    state = _read_tensors(folder)
-    _check_names(model, state, folder)
-    model.load_state_dict(state, strict=False, assign=True)
-    model.finish_loading()
-    return model
+    check_names(model, stored)
+    for name, weight in list(model.named_parameters()):
+        made = torch.empty(weight.shape, dtype=dtype or DTYPES[stored.dtypes[name]], device=device)
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, nn.Parameter(made))
+    model.tie()
+    fill(model, stored)
+    model.carried = {name: (folder / name).read_bytes() for name in CARRIED if (folder / name).is_file()}
+    return model.to(device)
 
 
-def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        raise MissingError(f"no model*.safetensors in {folder}", mend="give a folder with safetensors weights")
-    state: dict[str, Tensor] = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 (a safetensors handle is no dict)
-                    state[name] = tensors.get_tensor(name).float()
-        except (SafetensorError, OSError) as error:
-            raise DataError(
-                f"damaged weights: {error}", where=str(file), mend="fetch or export the checkpoint again"
-            ) from error
-    return state
+def restore(model: nn.Module, folder: Path) -> None:
+    """Copy the weights of a folder that `save` wrote from this network into it."""
+    if isinstance(model, Llama):
+        stored = Stored(folder)
+        check_names(model, stored)
+        fill(model, stored)
+        return
+    from llemma.model.foreign import Foreign
+
+    assert isinstance(model, Foreign)
+    model.restore(folder)
 
 
-def _check_names(model: Llama, state: dict[str, Tensor], folder: Path) -> None:
+def fill(model: Llama, stored: Stored) -> None:
+    """Copy the weights of a folder into a network that is there."""
+    for name, weight in model.named_parameters():
+        stored.copy(name, weight.detach())
+
+
+def check_names(model: Llama, stored: Stored) -> None:
+    """Refuse weights that are missing, foreign, of another shape, or quantised."""
     wanted = {name: tuple(weight.shape) for name, weight in model.named_parameters()}
-    for name in [key for key in state if key.endswith("rotary_emb.inv_freq")]:
-        del state[name]  # old exports carry this computed buffer
-    if model.config.tie_word_embeddings:
-        state.pop("lm_head.weight", None)
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    found = {  # old exports carry a computed buffer
+        name: shape for name, shape in stored.shapes.items() if not name.endswith("rotary_emb.inv_freq")
+    }
+    if model.config.tie_word_embeddings and "lm_head.weight" in found:
+        _check_tied(stored)
+        del found["lm_head.weight"]
     wrong = [
         f"{name} {found.get(name, 'missing')} should be {shape}"
         for name, shape in wanted.items()
         if found.get(name) != shape
     ]
     wrong += [f"{name} is not part of the network" for name in found if name not in wanted]
+    wrong += [f"{name} is stored as {stored.dtypes[name]}" for name in found if stored.dtypes[name] not in DTYPES]
     if wrong:
         raise DataError(
             f"the weights do not fit the config: {'; '.join(wrong[:4])}"
             + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else ""),
-            where=str(folder),
-            mend="use the config.json that belongs to these weights",
+            where=str(stored.folder),
+            mend="use the config.json that belongs to these weights, and weights that are not quantised",
         )
+
+
+def _check_tied(stored: Stored) -> None:
+    embedding = "model.embed_tokens.weight"
+    if embedding in stored.shapes and not stored.equal("lm_head.weight", embedding):
+        raise DataError(
+            "lm_head.weight differs from the embedding, though the config says they are one",
+            where=f"{stored.folder}/config.json tie_word_embeddings",
+            mend="set tie_word_embeddings to false, if the weights are right",
+        )
+
+
+def save(
+    model: nn.Module,
+    folder: Path,
+    *,
+    tokenizer: Path,
+    bos: int,
+    eos: int,
+    dtype: torch.dtype | None = None,
+    shard: int = SHARD,
+) -> None:
+    """Write a checkpoint into `folder` (made if need be); `tokenizer` is the folder whose files go along.
+
+    Weights are cast to `dtype`, and lie in files of at most `shard` bytes. Config and generation settings of the
+    checkpoint that the network came from are kept. Not atomic: callers wrap it in `core.files.replacing`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(model, Llama):
+        _write_tensors(model, folder, dtype, shard)
+        table = hf_config(model, bos, eos, dtype)
+        for name, content in model.carried.items():
+            (folder / name).write_bytes(content)
+        (folder / "config.json").write_text(json.dumps(table, indent=2) + "\n")
+    else:
+        from llemma.model.foreign import Foreign
+
+        assert isinstance(model, Foreign)
+        model.save(folder, dtype, shard)
+    for name in TOKENIZER_FILES:
+        if (tokenizer / name).is_file():
+            shutil.copyfile(tokenizer / name, folder / name)
+
+
+def hf_config(model: Llama, bos: int, eos: int, dtype: torch.dtype | None = None) -> dict[str, Any]:
+    """`config.json` as transformers (4 and 5) reads it, with what the original config says beside the computation."""
+    before = json.loads(model.carried.get("config.json", b"{}"))
+    kept = {key: value for key, value in before.items() if key not in LEFT_BEHIND and value is not None}
+    return {
+        "bos_token_id": bos,
+        "eos_token_id": eos,
+        **kept,
+        **to_table(model.config),
+        "torch_dtype": str(dtype or next(model.parameters()).dtype).removeprefix("torch."),
+    }
+
+
+def _write_tensors(model: Llama, folder: Path, dtype: torch.dtype | None, shard: int) -> None:
+    """`model.safetensors`, or several files and their index; one file's tensors are gathered at a time."""
+    weights = dict(model.named_parameters())
+    sizes = {name: weight.numel() * (dtype or weight.dtype).itemsize for name, weight in weights.items()}
+    groups = list(_groups(sizes, shard))
+    count, places = len(groups), dict[str, str]()
+    for number, names in enumerate(groups, 1):
+        file = f"model-{number:05d}-of-{count:05d}.safetensors" if count > 1 else "model.safetensors"
+        save_file({name: _gathered(weights[name], dtype) for name in names}, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(names, file)
+    if count > 1:
+        index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": places}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def _gathered(weight: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A whole weight in the CPU's memory; one that is sharded over processes is put together (all must take part)."""
+    whole = weight.full_tensor() if hasattr(weight, "full_tensor") else weight
+    return whole.detach().to("cpu", dtype or whole.dtype).contiguous()
+
+
+def _groups(sizes: dict[str, int], limit: int) -> Iterator[list[str]]:
+    """Names in order, in groups of at most `limit` bytes (a larger tensor alone)."""
+    names: list[str] = []
+    for name, size in sizes.items():
+        if names and sum(sizes[other] for other in names) + size > limit:
+            yield names
+            names = []
+        names.append(name)
+    if names:
+        yield names
 
 
 def identity(folder: Path) -> str:

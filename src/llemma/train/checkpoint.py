@@ -55,9 +55,9 @@ def resume(run: Path, work: str, model: Llama, optimizers: Optimizers) -> TrainS
 
 def _load(folder: Path, model: Llama, optimizers: Optimizers) -> None:
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+        weights.restore(model, folder)
         optimizers.load(load_file(folder / "train_state" / "optimizer.safetensors"))
-    except (SafetensorError, OSError, RuntimeError, KeyError) as error:
+    except (DataError, SafetensorError, OSError, RuntimeError, KeyError) as error:
         raise DataError(
             f"damaged checkpoint: {error}",
             where=str(folder),

@@ -42,6 +42,10 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """A checkpoint folder to start from; empty means the phase before, or `[model]` with random weights."""
     rope_theta: float | None = None
     """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
+    implementation: Literal["auto", "llemma", "transformers"] = "auto"
+    """Whose module computes `init`; `auto`: our own where it covers the architecture, else transformers'."""
+    parity_check: bool = True
+    """Compare the loss of `init` with that of transformers' own module before the first step."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon` trains the layers' matrices with Muon and the rest with AdamW: fewer steps for small models."""
     peak_lr: float = 1e-4

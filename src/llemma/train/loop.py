@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -19,7 +19,7 @@ from llemma.core.errors import Interrupted, LlemmaError
 from llemma.core.files import digest, file_digest, replacing, write_json
 from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
-from llemma.model import weights
+from llemma.model import network, parity, weights
 from llemma.model.llama import Llama, LlamaConfig
 from llemma.tokens.mixture import Order, shares
 from llemma.tokens.store import Store
@@ -57,7 +57,8 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.console, self.tokenizer = run, config, console, tokenizer
         self.validation = dict(validation)
-        self.model = _model(config, tokenizer, init, shape)
+        self.init = init
+        self.model = _model(config, tokenizer, init, shape, console)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device)
         available = {name: store.info.tokens for name, store in train.items()}
@@ -72,7 +73,8 @@ class Trainer:
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
         stores = {name: file_digest(store.path / "tokens.bin") for name, store in sorted(train.items())}
-        return digest(VERSION, self.config, weights.identity(init) if init else shape, self.tokenizer.digest, stores)
+        config = msgspec.structs.replace(self.config, parity_check=True)  # a check changes no result
+        return digest(VERSION, config, weights.identity(init) if init else shape, self.tokenizer.digest, stores)
 
     def train(self) -> dict[str, Any]:
         """Run (or finish) the phase; leaves `final/` and returns the last metrics."""
@@ -81,6 +83,8 @@ class Trainer:
         state = checkpoint.resume(self.run, self.work, self.model, self.optimizers)
         if state.step:
             self.console.say(f"{self.run.name}: goes on after step {state.step}")
+        elif self.init is not None and self.config.init and self.config.parity_check:
+            self._check_parity(self.init)
         metrics = _Metrics(self.run / "metrics.jsonl", state.step)
         with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar:
             bar.resume(state.step)
@@ -92,6 +96,13 @@ class Trainer:
                 self.model, folder, tokenizer=self.tokenizer.path.parent, bos=self.tokenizer.bos, eos=self.tokenizer.eos
             )
         return {**last, "skipped": state.skipped, "steps": state.step}
+
+    def _check_parity(self, init: Path) -> None:
+        """The user's checkpoint against transformers (one that the phase before wrote needs none)."""
+        found = parity.check(self.model, init, self._batch(0), rope_theta=self.config.rope_theta)
+        self.console.say(f"{self.run.name}: {found.line}")
+        if found.warning:
+            self.console.warn(found.warning)
 
     def _steps(self, state: TrainState, metrics: _Metrics, bar: Progress, pending: Pending) -> TrainState:
         clock = _Clock(self.config)
@@ -193,9 +204,12 @@ class Trainer:
         return nats / math.log(2) * store.info.tokens / store.info.text_bytes
 
 
-def _model(config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None) -> Llama:
+def _model(
+    config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None, console: Console
+) -> Llama:
     if init is not None:
-        return weights.load(init, rope_theta=config.rope_theta)
+        found = network.load(init, implementation=config.implementation, rope_theta=config.rope_theta, say=console.warn)
+        return cast(Llama, found)  # a foreign one has the same face
     assert shape is not None, "a training phase needs a checkpoint or a shape"
     table = msgspec.to_builtins(shape)
     return Llama(LlamaConfig(vocab_size=tokenizer.vocab_size, **table)).init_weights(config.seed)
