@@ -1,8 +1,8 @@
 """Learning rates: each schedule is a pure function of the step, so a run may stop, resume or branch anywhere.
 
-A rate is the peak times a factor. All schedules begin with the same linear warm-up; what follows has its own function of
-the steps since the warm-up (`since`) and the steps it is laid out for (`length`), so that two runs with the same settings
-have the same rates, however many steps each of them takes.
+A rate is the peak times a factor. All schedules begin with the same linear warm-up; what follows has its own function
+of the steps since the warm-up (`since`) and the steps it is laid out for (`length`), so that two runs with the same
+settings have the same rates, however many steps each of them takes.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ _SHAPES: dict[str, Callable[[int, int, TrainConfig], float]] = {
     "constant": constant,
 }
 
-# What is left of the way down, by how much of the decay is over. `sqrt` falls fast at first and is the best of the three
-# in arXiv 2405.18392, section 3.
+# What is left of the way down, by how much of the decay is over. `sqrt` falls fast at first and is the best of the
+# three in arXiv 2405.18392, section 3.
 _DECAYS: dict[str, Callable[[float], float]] = {
     "linear": lambda progress: 1 - progress,
     "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
@@ -89,7 +89,9 @@ def decay_branch(config: TrainConfig, at: int, decay_steps: int) -> TrainConfig:
     elif decay_steps < 1:
         problem = f"a decay of {decay_steps} steps"
     if problem:
-        raise RecipeError(problem, where="branch", mend="branch from a step between the warm-up and the decay of a wsd run")
+        raise RecipeError(
+            problem, where="branch", mend="branch from a step between the warm-up and the decay of a wsd run"
+        )
     steps = at + decay_steps
     tokens = Count(steps * config.batch * config.context)
     return msgspec.structs.replace(config, schedule="wsd", schedule_steps=0, decay_steps=decay_steps, tokens=tokens)
