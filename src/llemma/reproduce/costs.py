@@ -51,6 +51,8 @@ class PhasePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(recipe: Recipe[LlemmaRecipe], question: Question) -> tuple[dict[str, PhasePlan], str]:
     """The plan of every phase, as data and as text."""
+    if not question.gpu and (question.gpus or question.mesh):
+        raise UsageError("a number or mesh of GPUs, but not of which kind", where="--gpu", mend="add --gpu KIND")
     phases, shapes = need(recipe, "train"), shapes_of(recipe)
     plans = {name: _phase(phase, shapes[name], question) for name, phase in phases.items()}
     return plans, "\n\n".join(_text(name, plans[name], phases[name], question) for name in plans)
@@ -201,7 +203,8 @@ def _kinds(plan: PhasePlan) -> str:
         for one in plan.estimates
     ]
     columns = ("smallest machine", "layout", "memory a GPU", "tokens/s", "time", "GPU-hours", "MFU", "cost")
-    note = "assumed: arithmetic at 40% of the peak (cpu 43%), prices; change with --mfu, --price. Details: --gpu KIND"
+    rates = " or ".join(sorted({f"{one.utilisation:.0%}" for one in plan.estimates}))
+    note = f"assumed: arithmetic at {rates} of the peak, and prices (--mfu, --price); details: --gpu KIND"
     return f"{table(columns, rows)}\n{note}"
 
 

@@ -204,7 +204,8 @@ def check(shape: Shape, config: TrainConfig, layout: Layout) -> None:
     """Refuse a layout that a step cannot be divided into: `UsageError` for the mesh, `RecipeError` for the batch."""
     if shape.num_attention_heads % layout.tensor or shape.num_key_value_heads % layout.tensor:
         raise UsageError(
-            f"{layout.tensor} GPUs cannot share {shape.num_attention_heads} query and {shape.num_key_value_heads} key heads",
+            f"{layout.tensor} GPUs cannot share {shape.num_attention_heads} query and "
+            f"{shape.num_key_value_heads} key heads",
             where="--mesh tensor",
             mend="choose a divisor of both",
         )
