@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +24,7 @@ from llemma.train.shapes import KNOWN, parameters
 
 CODE_LLAMA = KNOWN["codellama/CodeLlama-7b-hf"]
 TOLERANCE = 0.05
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 def config(**changes: object) -> TrainConfig:
@@ -30,7 +35,7 @@ def config(**changes: object) -> TrainConfig:
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
     """`bench/plan.py`, which measures."""
-    spec = importlib.util.spec_from_file_location("bench_plan", Path(__file__).parents[2] / "bench" / "plan.py")
+    spec = importlib.util.spec_from_file_location("bench_plan", BENCH / "plan.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -41,6 +46,24 @@ def bench() -> ModuleType:
 def test_a_real_step_takes_what_the_plan_says(bench: ModuleType, name: str) -> None:
     case = bench.CASES[name]
     assert bench.planned(case)[1].peak == pytest.approx(bench.measured(case), rel=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_a_sharded_step_takes_what_the_plan_says() -> None:
+    """FSDP2 on two processes; how far gathers run ahead depends on timing, so this is less sharp than one process."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, str(BENCH / "plan_sharded.py")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"sizes"')]
+    assert len(rows) == 3, done.stderr
+    for row in rows:
+        assert row["planned"] == pytest.approx(row["measured"], rel=0.12), row
 
 
 @pytest.mark.parametrize("name", ["small, fp32", "mini, bf16, short"])
