@@ -96,6 +96,14 @@ def test_configs_that_are_none(tmp_path: Path) -> None:
             read_shape(tmp_path)
 
 
+def test_sizes_that_no_network_has(tmp_path: Path) -> None:
+    for change in ({"num_attention_heads": 0}, {"hidden_size": -1}, {"num_key_value_heads": 5}):
+        with pytest.raises(DataError, match="no network has these sizes"):
+            read_shape(write(tmp_path, **{**QWEN, **change}))
+    with pytest.raises(DataError, match="has experts"):
+        read_shape(write(tmp_path, model_type="mixtral", num_local_experts=8, **QWEN))
+
+
 def test_a_name_that_is_not_known() -> None:
     assert known_shape("CODELLAMA/codellama-7b-HF") == KNOWN["codellama/CodeLlama-7b-hf"]
     with pytest.raises(MissingError, match="did you mean 'codellama/CodeLlama-7b-hf'") as caught:

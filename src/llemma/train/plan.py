@@ -32,8 +32,8 @@ def flops_per_token(shape: Shape, context: int, *, causal: bool = True) -> float
     return 6.0 * multiplying(shape) + (attention / 2 if causal else attention)
 
 
-def plan(config: TrainConfig, shape: Shape, mixture: list[Share] | None = None) -> TrainPlan:
-    """Sizes and costs of a phase."""
+def plan(config: TrainConfig, shape: Shape, mixture: list[Share] | None = None, *, cpu: bool = False) -> TrainPlan:
+    """Sizes and costs of a phase; `cpu`: memory as PyTorch's CPU kernels need it."""
     steps = steps_of(config)
     tokens = steps * config.batch * config.context
     alone = Layout(micro_batch=config.micro_batch or config.batch)
@@ -42,6 +42,6 @@ def plan(config: TrainConfig, shape: Shape, mixture: list[Share] | None = None) 
         steps=steps,
         tokens=tokens,
         flops=tokens * flops_per_token(shape, config.context),
-        memory=memory(shape, config, alone).peak,
+        memory=memory(shape, config, alone, cpu=cpu).peak,
         mixture=mixture or [],
     )

@@ -29,6 +29,15 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     qkv_bias: bool = False
     qk_norm: bool = False
 
+    def __post_init__(self) -> None:
+        sizes = {name: getattr(self, name) for name in Shape.__struct_fields__[:6]}
+        if min(sizes.values()) < 1 or self.head_dim < 0 or self.num_attention_heads % self.num_key_value_heads:
+            raise DataError(
+                f"no network has these sizes: {', '.join(f'{name} {size}' for name, size in sizes.items())}",
+                where="[model] or config.json",
+                mend="make every size at least 1 and the query heads a multiple of the key heads",
+            )
+
     @property
     def query_size(self) -> int:
         """Width of all query heads together."""
@@ -65,6 +74,8 @@ def read_shape(folder: Path) -> Shape:
 
 def _shape_of_config(table: dict[str, Any]) -> Shape:
     kind = table.get("model_type", "llama")
+    if table.get("num_experts") or table.get("num_local_experts"):
+        raise ValueError(f"{kind} has experts, whose costs are not counted")
     found = {name: table[name] for name in Shape.__struct_fields__ if table.get(name) is not None}
     found.setdefault("num_key_value_heads", table.get("num_attention_heads"))
     found.setdefault("tie_word_embeddings", False)
