@@ -66,6 +66,13 @@ def test_time_is_work_over_rate_and_recomputing_takes_a_third_more() -> None:
     assert full.hours == pytest.approx(one.hours * 4 / 3) and full.mfu == pytest.approx(0.375) and one.mfu == 0.5
 
 
+def test_a_tiny_network_waits_for_its_operations() -> None:
+    tiny = msgspec.structs.replace(SMALL, hidden_size=128, intermediate_size=384, num_hidden_layers=4, vocab_size=2048)
+    small, large = (estimate(tiny, config(context=320, batch=64), Layout(micro_batch=micro), H100) for micro in (2, 64))
+    assert small.tokens_per_second == pytest.approx(2 * 320 / (4 * 125 * 5e-6)) and small.mfu < 0.02
+    assert large.tokens_per_second > 10 * small.tokens_per_second
+
+
 def test_single_precision_is_slower() -> None:
     layout = Layout(shard=8, micro_batch=1)
     fast, slow = (estimate(SMALL, config(precision=p), layout, H100) for p in ("bf16", "fp32"))

@@ -13,8 +13,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of GPU, or a whole machine without one.
 
     `memory` bytes; `bf16` and `fp32` FLOP/s of dense matrix products; `link` and `network` bytes/s that one GPU sends
-    to its own node and to others; `node` GPUs in a node; `mfu` the share of the peak a run is assumed to reach; `price`
-    US dollars an hour. The last two are assumptions.
+    to its own node and to others; `node` GPUs in a node; `launch` seconds from one operation to the next; `mfu` the
+    share of the peak a run is assumed to reach; `price` US dollars an hour. The last three are assumptions.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     link: float
     network: float
     node: int = 8
+    launch: float = 5e-6
     mfu: float = 0.40
     price: float
 
@@ -65,6 +66,7 @@ _KINDS = (
         link=10e9,
         network=1e9,
         node=1,
+        launch=0.0,
         mfu=0.43,
         price=0.10,
     ),

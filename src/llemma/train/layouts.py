@@ -19,6 +19,8 @@ USABLE = 0.92
 RECOMPUTED: dict[Checkpointing, float] = {"none": 1.0, "selective": 1.02, "full": 4 / 3}
 """Arithmetic by checkpointing, relative to none: `full` runs each forward pass twice, a third of forward and backward.
 What `selective` computes again are elementwise operations; two percent is an allowance, not a count."""
+OPERATIONS = 125
+"""Operations that compute, of one layer forward and backward under autocast, not compiled (counted on this network)."""
 CHECKPOINTINGS: tuple[Checkpointing, ...] = ("none", "selective", "full")
 LOSS_CHUNK = 2048
 FILLED_TOKENS = 16_384
@@ -55,12 +57,13 @@ def estimate(
 ) -> Estimate:
     """Memory, speed and cost; `mfu` (of a run that recomputes nothing) and `price` replace the device's assumptions.
 
-    A layout that recomputes takes longer by as much as it computes again.
+    A layout that recomputes takes longer by as much as it computes again; small products wait for their start.
     """
     share = mfu or device.mfu
     needed = memory(shape, config, layout, cpu=device.name == "cpu")
     tokens = steps_of(config) * config.batch * config.context
-    seconds = tokens * _arithmetic(shape, config, layout, device, share)
+    each = _seconds(shape, config, layout, device, share)
+    seconds = tokens * each
     hours = seconds / 3600
     usable = int(USABLE * device.memory)
     return Estimate(
@@ -70,7 +73,7 @@ def estimate(
         usable=usable,
         fits=needed.peak <= usable,
         utilisation=share,
-        mfu=share / RECOMPUTED[layout.checkpointing],
+        mfu=flops_per_token(shape, config.context) / (each * layout.gpus * device.peak(config.precision)),
         tokens_per_second=tokens / seconds,
         exposed=_exposed(shape, config, layout, device, share),
         hours=hours,
@@ -79,16 +82,19 @@ def estimate(
     )
 
 
-def _arithmetic(shape: Shape, config: TrainConfig, layout: Layout, device: Device, mfu: float) -> float:
-    """Seconds a token on all GPUs together."""
-    flops = flops_per_token(shape, config.context) * RECOMPUTED[layout.checkpointing]
-    return flops / (layout.gpus * device.peak(config.precision) * mfu)
+def _seconds(shape: Shape, config: TrainConfig, layout: Layout, device: Device, mfu: float) -> float:
+    """Seconds a token on all GPUs together: of arithmetic, or of starting operations where the products are small."""
+    again = RECOMPUTED[layout.checkpointing]
+    flops = flops_per_token(shape, config.context) * again
+    arithmetic = flops / (layout.gpus * device.peak(config.precision) * mfu)
+    operations = OPERATIONS * shape.num_hidden_layers * again * device.launch
+    return max(arithmetic, operations / (layout.micro_batch * config.context * layout.ranks))
 
 
 def _exposed(shape: Shape, config: TrainConfig, layout: Layout, device: Device, mfu: float) -> float:
     """Time of communication that arithmetic cannot hide, relative to that arithmetic, for one micro-batch."""
     tokens = layout.micro_batch * config.context
-    work = _arithmetic(shape, config, layout, device, mfu) * tokens * layout.ranks
+    work = _seconds(shape, config, layout, device, mfu) * tokens * layout.ranks
     hidden = _data_parallel(shape, config, layout, device)
     return (max(0.0, hidden - work) + _tensor_parallel(shape, config, layout, device, tokens)) / work
 
