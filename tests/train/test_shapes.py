@@ -87,6 +87,19 @@ def test_heads_wider_than_the_model_and_their_norms(tmp_path: Path) -> None:
     assert parameters(read_shape(write(tmp_path, model_type="qwen3", **table))) == 596_049_920
 
 
+def test_biases_of_every_product(tmp_path: Path) -> None:
+    table = {
+        "vocab_size": 8,
+        "hidden_size": 4,
+        "intermediate_size": 6,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+    }
+    plain = parameters(read_shape(write(tmp_path, **table)))
+    biased = parameters(read_shape(write(tmp_path, attention_bias=True, mlp_bias=True, **table)))
+    assert biased - plain == 3 * (4 * 4 + 6 + 6 + 4)  # q, k, v, o; gate, up, down
+
+
 def test_configs_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no checkpoint"):
         read_shape(tmp_path)

@@ -15,8 +15,8 @@ QK_NORMED = ("qwen3",)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """The sizes that decide the cost; field names as in `config.json`. `head_dim` 0 means width over heads; `qkv_bias`
-    (Qwen 2) and `qk_norm` (Qwen 3) are what some families add to Llama's layers."""
+    """The sizes that decide the cost; field names as in `config.json`. `head_dim` 0 means width over heads; the
+    biases (Qwen 2: of queries, keys and values) and `qk_norm` (Qwen 3) are what some families add to Llama's layers."""
 
     vocab_size: int
     hidden_size: int
@@ -27,6 +27,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     tie_word_embeddings: bool
     head_dim: int = 0
     qkv_bias: bool = False
+    o_bias: bool = False
+    mlp_bias: bool = False
     qk_norm: bool = False
 
     def __post_init__(self) -> None:
@@ -79,7 +81,8 @@ def _shape_of_config(table: dict[str, Any]) -> Shape:
     found = {name: table[name] for name in Shape.__struct_fields__ if table.get(name) is not None}
     found.setdefault("num_key_value_heads", table.get("num_attention_heads"))
     found.setdefault("tie_word_embeddings", False)
-    found["qkv_bias"] = kind in BIASED or bool(table.get("attention_bias"))
+    found["o_bias"] = bool(table.get("attention_bias"))
+    found["qkv_bias"] = kind in BIASED or found["o_bias"]
     found["qk_norm"] = kind in QK_NORMED
     return msgspec.convert(found, Shape)
 
@@ -109,7 +112,9 @@ def layer_parameters(shape: Shape) -> int:
 def one_layer(shape: Shape) -> int:
     """Weights of one layer."""
     head = shape.query_size // shape.num_attention_heads
-    vectors = 2 * shape.hidden_size
+    vectors = (
+        shape.hidden_size * (2 + shape.o_bias) + (2 * shape.intermediate_size + shape.hidden_size) * shape.mlp_bias
+    )
     vectors += (shape.query_size + 2 * shape.key_size) * shape.qkv_bias + 2 * head * shape.qk_norm
     return layer_matrices(shape) + vectors
 
