@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import StringIO
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,6 @@ from llemma.tokens.tokenizer import Tokenizer, load, train_bpe
 from llemma.train import checkpoint
 from llemma.train.config import ModelConfig, TrainConfig
 from llemma.train.loop import Trainer
-from llemma.train.optim import schedule
 from llemma.train.plan import parameters, shape_of
 
 SHAPE = ModelConfig(
@@ -153,14 +151,6 @@ def test_a_mixture_beyond_its_caps_is_refused_before_training(
 ) -> None:
     with pytest.raises(RecipeError, match="epoch caps"):
         trainer(tmp_path / "r", data, config(mixture=[Part("a", 1.0, 0.01)]))
-
-
-def test_the_schedule_warms_up_and_falls_to_its_end() -> None:
-    settings = config(peak_lr=1.0, warmup_steps=10, final_lr=0.1)
-    rates = [schedule(step, 100, settings) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1) and rates[9] == pytest.approx(1.0) and max(rates) == 1.0
-    assert all(a >= b for a, b in pairwise(rates[9:]))
-    assert rates[-1] == pytest.approx(0.1, abs=0.001)
 
 
 def test_the_plan_counts_what_the_model_has(data: tuple[Tokenizer, dict[str, Store]], tmp_path: Path) -> None:

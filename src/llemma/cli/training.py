@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,26 +29,49 @@ def tokenize(corpus: Path, tokenizer: Path, out: Path, console: Console) -> None
 
 @click.command()
 @click.argument("recipe", required=False)
-@click.option("--plan", "only_plan", is_flag=True, help="Print parameters, FLOPs and memory, and write nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print memory, time and cost on kinds of GPU; write nothing.")
+@click.option("--gpu", metavar="KIND", default="", help="Plan for one kind: h100, h200, a100-40, b200, cpu ...")
+@click.option("--gpus", type=click.IntRange(1), default=None, metavar="N", help="Plan for this many of them.")
+@click.option("--mesh", default="", metavar="replica=R,shard=S,tensor=T", help="Plan for this mesh of them.")
+@click.option("--micro-batch", type=click.IntRange(1), default=None, help="Plan with this many windows at a time.")
+@click.option("--checkpointing", type=click.Choice(["none", "selective", "full"]), help="Plan with this policy.")
+@click.option("--loss-chunk", type=click.IntRange(0), default=None, help="Plan with logits for so many tokens; 0: all.")
+@click.option(
+    "--mfu",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=None,
+    help="Share of the peak to plan with, recomputation included.",
+)
+@click.option("--price", type=click.FloatRange(0), default=None, help="Dollars for an hour of one GPU.")
 @click.option("--resume", type=FOLDER, metavar="RUN", help="Go on with this run; it holds its own recipe.")
 @click.option("--out", type=FOLDER, help="Run folder; default runs/RECIPE-train.")
 @sets
 @common
 def train(
-    recipe: str | None, only_plan: bool, resume: Path | None, out: Path | None, sets: tuple[str, ...], console: Console
+    recipe: str | None,
+    only_plan: bool,
+    resume: Path | None,
+    out: Path | None,
+    sets: tuple[str, ...],
+    console: Console,
+    **question: Any,
 ) -> None:
     """Train the phases of RECIPE on the token stores it names (data.tokens, data.tokenizer)."""
     from llemma.core.errors import UsageError
     from llemma.core.home import runs_folder
-    from llemma.reproduce import schema, training
+    from llemma.reproduce import costs, schema, training
 
     if (recipe is None) == (resume is None):
         raise UsageError(
             "train needs a recipe, or --resume RUN", mend="llemma train RECIPE, or llemma train --resume RUN"
         )
+    asked = {name: value for name, value in question.items() if value not in (None, "")}
+    if asked and not only_plan:
+        option = f"--{next(iter(asked)).replace('_', '-')}"
+        raise UsageError(f"{option} says what to plan for", where=option, mend="add --plan, or leave it out")
     loaded = schema.load(str(resume / "recipe.toml") if resume else str(recipe), sets)
     if only_plan:
-        console.emit(*training.plan(loaded))
+        console.emit(*costs.plan(loaded, costs.Question(**asked)))
         return
     folder = resume or out or runs_folder() / f"{loaded.name}-train"
     facts = training.train(loaded, folder, console)

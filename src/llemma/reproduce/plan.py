@@ -112,7 +112,7 @@ def _phase(
     stage = f"train-{name}"
     if model is None:
         return StagePlan(stage, f"{count(phase.tokens)} tokens from {phase.init}", 0.0, stage in done)
-    cost = costs.plan(phase, costs.shape_of(model, recipe.tokenizer.vocab_size))
+    cost = costs.plan(phase, costs.shape_of(model, recipe.tokenizer.vocab_size), cpu=True)
     size = (
         f"{count(cost.parameters)} parameters, {count(cost.tokens)} tokens, {cost.steps:,} steps, {cost.flops:.0e} FLOP"
     )

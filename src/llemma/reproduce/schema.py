@@ -16,6 +16,7 @@ from llemma.evals.config import EvalConfig
 from llemma.prove.config import ProveConfig
 from llemma.tokens.config import TokenizerConfig
 from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.schedule import steps_of
 
 
 class ProblemsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,11 +85,37 @@ def check(recipe: Recipe[LlemmaRecipe]) -> None:
 
         open_sources(value.corpus)
         _check_subsets(recipe, value.corpus)
+    for name, phase in value.train.items():
+        _check_phase(recipe, name, phase)
     if value.train and value.model is None and not any(phase.init for phase in value.train.values()):
         raise RecipeError(
             "a first training phase without a model to start from",
             where=f"{recipe.path} train",
             mend="add a [model] section for random weights, or init = 'CHECKPOINT_FOLDER' in the phase",
+        )
+
+
+def _check_phase(recipe: Recipe[LlemmaRecipe], name: str, phase: TrainConfig) -> None:
+    length = phase.schedule_steps or steps_of(phase)
+    wrong = {
+        f"batch {phase.batch} is not a multiple of micro_batch {phase.micro_batch}": phase.micro_batch > 0
+        and phase.batch % phase.micro_batch,
+        f"decay_steps does nothing under schedule = '{phase.schedule}'": phase.decay_steps and phase.schedule != "wsd",
+        f"warm-up and decay take {phase.warmup_steps + phase.decay_steps:,} of the {length:,} steps of the schedule": (
+            phase.decay_steps and phase.warmup_steps + phase.decay_steps > length
+        ),
+        "batch, context and tokens must be at least 1": min(phase.batch, phase.context, phase.tokens) < 1,
+        "micro_batch and the steps of a schedule cannot be negative": min(
+            phase.micro_batch, phase.schedule_steps, phase.warmup_steps, phase.decay_steps
+        )
+        < 0,
+    }
+    found = [what for what, there in wrong.items() if there]
+    if found:
+        raise RecipeError(
+            "\n  ".join(found),
+            where=f"{recipe.path} train.{name}",
+            mend="change these keys of the recipe, or --set them",
         )
 
 

@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from llemma.core.console import Console, count, table
+from msgspec import structs
+
+from llemma.core.console import Console
 from llemma.core.errors import RecipeError, UsageError
-from llemma.core.files import read_json, replacing
+from llemma.core.files import replacing
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
@@ -17,8 +19,7 @@ from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
-from llemma.train import plan as costs
-from llemma.train.plan import Shape, TrainPlan
+from llemma.train.config import TrainConfig
 
 
 def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) -> dict[str, StoreInfo]:
@@ -53,7 +54,7 @@ def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str
             stage = training_stage(
                 out,
                 name,
-                phase,
+                _fetched(phase),
                 tokens=tokens,
                 tokenizer=tokenizer,
                 before=before,
@@ -64,25 +65,15 @@ def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str
     return facts
 
 
-def plan(recipe: Recipe[LlemmaRecipe]) -> tuple[dict[str, TrainPlan], str]:
-    """Sizes and costs of every phase, as data and as a table; needs no torch and no data."""
-    phases = need(recipe, "train")
-    plans = {name: costs.plan(phase, _shape(recipe, phase.init)) for name, phase in phases.items()}
-    rows = [
-        (name, count(p.parameters), count(p.tokens), f"{p.steps:,}", f"{p.flops:.2e}", f"{p.memory / 2**30:.1f} GiB")
-        for name, p in plans.items()
-    ]
-    return plans, table(("phase", "parameters", "tokens", "steps", "FLOPs", "memory"), rows)
+def _fetched(phase: TrainConfig) -> TrainConfig:
+    """A phase that starts from a checkpoint of the hub, with the folder that this one was fetched into."""
+    if not phase.init.startswith("hf:"):
+        return phase
+    from llemma.backends import hub_files
 
-
-def _shape(recipe: Recipe[LlemmaRecipe], init: str) -> Shape:
-    """The sizes of what a phase trains: `[model]`, or the checkpoint it starts from."""
-    model = recipe.value.model
-    if init:
-        return read_json(Path(init) / "config.json", Shape)
-    if model is None:
-        raise RecipeError("the recipe has no [model]", where=str(recipe.path), mend="add [model], or init in the phase")
-    return costs.shape_of(model, recipe.value.tokenizer.vocab_size)
+    name, _, revision = phase.init.removeprefix("hf:").partition("@")
+    folder, _ = hub_files.find(name, revision, code=False)
+    return structs.replace(phase, init=str(folder))
 
 
 def export(run: Path, to: Path) -> Path:

@@ -39,7 +39,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     micro_batch: int = 0
     """Windows computed at once; 0 means the whole batch."""
     init: str = ""
-    """A checkpoint folder to start from; empty means the phase before, or `[model]` with random weights."""
+    """A checkpoint to start from: a folder, or `hf:NAME` for one of the Hugging Face hub; empty means the phase before,
+    or `[model]` with random weights."""
     rope_theta: float | None = None
     """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
     implementation: Literal["auto", "llemma", "transformers"] = "auto"
@@ -49,9 +50,20 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon` trains the layers' matrices with Muon and the rest with AdamW: fewer steps for small models."""
     peak_lr: float = 1e-4
+    schedule: Literal["cosine", "linear", "wsd", "constant"] = "cosine"
+    """What the learning rate does after its linear warm-up: a cosine or a line down to `final_lr`; the peak and a decay
+    at the end (warm-up, stable, decay); the peak to the end."""
+    schedule_steps: int = 0
+    """Steps that the schedule is laid out for, warm-up included; 0 means the steps taken. Llemma 7B was laid out for
+    48,000 steps and took 42,000 of them. Beyond its end the final rate stays."""
     final_lr: float = 1 / 30
-    """Learning rate at the end of the cosine, as a share of the peak."""
+    """Learning rate at the end of the schedule, as a share of the peak."""
     warmup_steps: int = 500
+    """Steps in which the learning rate rises in a line from 0 to the peak."""
+    decay_steps: int = 0
+    """Steps of the decay at the end of `wsd`; 0 leaves it out, for a run that later ones branch from."""
+    decay: Literal["linear", "cosine", "sqrt"] = "linear"
+    """The way down of `wsd`; `sqrt` is 1 - sqrt(progress)."""
     beta1: float = 0.9
     beta2: float = 0.95
     weight_decay: float = 0.1

@@ -27,8 +27,9 @@ from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import checkpoint
 from llemma.train.checkpoint import TrainState
 from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.optim import Optimizers, schedule
+from llemma.train.optim import Optimizers
 from llemma.train.plan import plan, shape_of
+from llemma.train.schedule import schedule
 
 VERSION = 1
 MAX_SKIPPED = 20

@@ -1,24 +1,12 @@
-"""Optimizers and the learning-rate schedule."""
+"""Optimizers."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import nn
 
 from llemma.core.errors import MissingError
 from llemma.train.config import TrainConfig
-
-
-def schedule(step: int, steps: int, config: TrainConfig) -> float:
-    """Learning rate of step 0, 1, ...: a warm-up, then a cosine to `final_lr` of the peak (Llemma, section 2.2)."""
-    warmup = min(config.warmup_steps, steps)
-    if step < warmup:
-        return config.peak_lr * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    cosine = 0.5 * (1 + math.cos(math.pi * progress))
-    return config.peak_lr * (config.final_lr + (1 - config.final_lr) * cosine)
 
 
 class Optimizers:
