@@ -20,8 +20,9 @@ from typing import Any
 
 from llemma.core.console import table
 from llemma.prove.config import ProverConfig
-from llemma.prove.prover import Proved, State
+from llemma.prove.prover import Proved, Refused, State
 from llemma.prove.rocq import Rocq
+from llemma.prove.rocq.document import Document
 from llemma.prove.rocq.headers import stated
 from llemma.prove.theorem import Theorem
 from llemma.tools import coq_xml
@@ -76,28 +77,30 @@ def load(folder: str, limit: int | None) -> None:
 
 def same(folder: str, limit: int | None) -> None:
     """Compare the full terms of the statements with our first import and without it."""
-    differ, unloaded, equal = [], 0, 0
+    counts: collections.Counter[str] = collections.Counter()
+    differ = []
+    ways = [Document(ProverConfig(), find_coq()) for _ in range(2)]
     for theorem in theorems(folder, limit):
         told = stated(theorem, find_coq())
-        header = getattr(told, "header", ())
-        terms = [term((*lines, theorem.statement.strip())) for lines in (header, header[1:])]
-        unloaded += terms[1] is None
-        equal += terms[0] == terms[1] is not None
-        differ += [(theorem.id,)] if terms[1] is not None and terms[0] != terms[1] else []
-    print(f"{equal} statements are the same, {len(differ)} differ, {unloaded} do not load without")
-    print(table(("theorem",), differ))
+        header = () if isinstance(told, Refused) else told.header
+        first, second = (
+            term(way, (*lines, theorem.statement)) for way, lines in zip(ways, (header, header[1:]), strict=True)
+        )
+        kind = "does not load without" if second is None else "same" if first == second else "differs"
+        counts[kind] += 1
+        differ += [(theorem.id, kind)] if kind != "same" else []
+    for way in ways:
+        way.close()
+    print(table(("statements", "count"), [(kind, str(count)) for kind, count in counts.items()]))
+    print(table(("theorem", ""), differ))
 
 
-def term(sentences: tuple[str, ...]) -> str | None:
+def term(document: Document, sentences: tuple[str, ...]) -> str | None:
     """The first goal after `sentences`, with nothing hidden."""
-    with Coqidetop() as session:
-        state = session.root
-        for sentence in ("Set Printing All.", "Set Printing Depth 10000.", *sentences):
-            after = session.add(sentence, state, 60.0)
-            if isinstance(after, coq_xml.Failure):
-                return None
-            state = after
-        goals = session.goals(60.0)
+    shown = (*sentences[:-1], "Set Printing All.", sentences[-1])
+    if document.reach(shown, (), 60.0, SECONDS) is not None:
+        return None
+    goals = document.goals(60.0)
     return repr(goals) if isinstance(goals, coq_xml.Goals) else None
 
 

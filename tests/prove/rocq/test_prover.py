@@ -112,11 +112,13 @@ def test_endless_tactics_end_in_time(rocq: Rocq, endless: str) -> None:
 
 
 def test_hungry_tactics_are_refused_and_their_memory_given_back(rocq: Rocq) -> None:
-    state = opened(rocq, PAIR)
-    result = rocq.step(state, "let x := eval vm_compute in (Nat.pow 2 30) in pose x", 60)
+    lean = Rocq(ProverConfig(memory_mb=1000))
+    state = opened(lean, PAIR)
+    result = lean.step(state, "let x := eval vm_compute in (Nat.pow 2 30) in pose x", 60)
     assert isinstance(result, Refused) and result.kind == "memory"
-    assert isinstance(rocq.step(state, "lia", 5), Proved)
-    assert rocq._document.resident_mb() < 1500
+    assert isinstance(lean.step(state, "lia", 5), Proved)
+    assert lean._document.resident_mb() < 800
+    lean.close()
 
 
 def test_goals_that_nobody_can_read_are_refused(rocq: Rocq, monkeypatch: pytest.MonkeyPatch) -> None:
