@@ -68,6 +68,23 @@ def test_a_proof_is_found_step_by_step_and_checked(rocq: Rocq) -> None:
     assert verdict.accepted and verdict.axioms == () and verdict.kind is None and verdict.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("tactics", "closed"),
+    [
+        (["split", "{", "lia", "}", "{", "lia"], ("}",)),
+        (["{", "split", "-", "{", "lia", "}", "-", "{", "{", "lia"], ("}", "}", "}")),
+        (["split", "2: {", "lia", "}", "lia"], ()),
+        (["refine (conj ?[x] ?[y])", "[y]: {", "lia", "}", "{", "lia"], ("}",)),
+    ],
+)
+def test_braces_left_open_are_closed(rocq: Rocq, tactics: list[str], closed: tuple[str, ...]) -> None:
+    state = stepped(rocq, opened(rocq, PAIR), *tactics[:-1])
+    result = rocq.step(state, tactics[-1], 5)
+    assert isinstance(result, Proved) and result.steps[len(tactics) :] == closed
+    verdict = rocq.check(PAIR, rocq.proof(result.steps), 60)
+    assert verdict.accepted, verdict.why
+
+
 def test_what_rocq_refuses_comes_with_its_reason(rocq: Rocq) -> None:
     state = opened(rocq, DOUBLE)
     assert rocq.step(state, "reflexivity", 5) == rocq.step(state, "reflexivity.", 5)

@@ -111,7 +111,7 @@ class Rocq:
         if result is None or result.given_up:
             return Refused("forbidden", "the tactic gave up a goal, or ended the proof")
         if result.finished:
-            return Proved(state.theorem, steps)
+            return Proved(state.theorem, (*steps, *_closing(steps)))
         text = show(result)
         if len(text) > LONGEST:
             return Refused("error", f"goals of more than {LONGEST} characters")
@@ -127,6 +127,12 @@ class Rocq:
     def _lost(self, error: SessionError) -> Refused:
         self._document.close()
         return Refused(error.kind, error.what)
+
+
+def _closing(steps: tuple[str, ...]) -> list[str]:
+    """The braces that are still open: with them even a proof with no goal left may not end (bullets close alone)."""
+    opened = sum(step.endswith("{") for step in steps)
+    return ["}"] * (opened - steps.count("}"))
 
 
 @functools.cache
