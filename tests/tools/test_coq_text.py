@@ -13,7 +13,27 @@ from hypothesis import strategies as st
 
 from llemma.tools.coq_text import Piece, sentences, uncommented
 
-MARKS = ['"', '""', "(*", "*)", "(*)", ".", "..", "...", "-", "--", "+", "*", "{", "}", "1:{", "[g]: {", " ", "\n", "\t"]
+MARKS = [
+    '"',
+    '""',
+    "(*",
+    "*)",
+    "(*)",
+    ".",
+    "..",
+    "...",
+    "-",
+    "--",
+    "+",
+    "*",
+    "{",
+    "}",
+    "1:{",
+    "[g]: {",
+    " ",
+    "\n",
+    "\t",
+]
 WORDS = ["lia", "Nat.add", "x.(f)", "1.5", "é", "∑", "'", "@", ":=", "(", ")", "\u00a0", ".x", "Qed"]
 noise = st.lists(st.sampled_from(MARKS + WORDS), max_size=30).map("".join)
 gap = st.sampled_from([" ", "\n", "  \t", " (* a. b *) ", ' (* "*)" (* x *) . *)\n', "\r\n"])
@@ -64,7 +84,9 @@ def test_without_comments_no_comment_is_left(text: str) -> None:
         assert uncommented(plain) == plain
 
 
-@pytest.mark.parametrize("text", ["lia", "(* open", 'idtac "open.', "a.b", "x ..", "x ....", "(*) lia.", '(* " *) lia.'])
+@pytest.mark.parametrize(
+    "text", ["lia", "(* open", 'idtac "open.', "a.b", "x ..", "x ....", "(*) lia.", '(* " *) lia.']
+)
 def test_a_remainder_is_incomplete(text: str) -> None:
     (piece,) = sentences(text)
     assert not piece.complete or not piece.text

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -235,6 +236,17 @@ def test_a_session_writes_nowhere_else(session: Coqidetop, tmp_path: Path) -> No
     session.add('Redirect "/proof" Print nat.', state, 5)
     assert isinstance(session.goals(5), Failure)
     assert list(tmp_path.iterdir()) == []
+
+
+@present
+def test_theories_of_its_own_may_be_given(tmp_path: Path) -> None:
+    (tmp_path / "Own.v").write_text("Definition five := 5.")
+    tmp_path.chmod(0o755)
+    subprocess.run(["coqc", "-q", "-noglob", "-Q", ".", "Mine", "Own.v"], cwd=tmp_path, check=True, timeout=60)
+    with Coqidetop(options=["-Q", "/theory", "Mine"], readable={"/theory": str(tmp_path)}) as session:
+        state = tell(session, "Require Import Mine.Own.")
+        printed = session.query("Print five.", state, 5)
+        assert isinstance(printed, list) and "five = 5" in printed[-1].text
 
 
 def test_absence_is_told_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import os
 import select
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from llemma.core.errors import DataError, LlemmaError
@@ -44,16 +45,28 @@ class Coqidetop:
     """One session. Calls raise `SessionError` when its process is gone; `close` ends it, and so does `with`."""
 
     def __init__(
-        self, *, memory_mb: int = 4096, isolation: Isolation = "full", seconds: float = 30.0, coq: Coq | None = None
+        self,
+        *,
+        memory_mb: int = 4096,
+        isolation: Isolation = "full",
+        seconds: float = 30.0,
+        coq: Coq | None = None,
+        options: Sequence[str] = (),
+        readable: Mapping[str, str] | None = None,
     ) -> None:
-        """Start Coq, which has `seconds` to answer. Raises `MissingError` where Coq or bubblewrap is not there."""
+        """Start Coq, which has `seconds` to answer. Raises `MissingError` where Coq or bubblewrap is not there.
+
+        `options` go to coqidetop (`-Q /theory Theory`), which may read the paths of `readable` (path behind the walls
+        -> what lies there) beside its own libraries.
+        """
         coq = coq or find_coq()
         self.messages: list[Message] = []
         """What the last call printed."""
         self._errors = tempfile.TemporaryFile()
         self._buffer = bytearray()
-        command = [coq.coqidetop, "-main-channel", "stdfds", *_STRICT, *QUIET]
-        self._process = Confined(command, coq.walls(memory_mb=memory_mb, isolation=isolation), stderr=self._errors)
+        command = [coq.coqidetop, "-main-channel", "stdfds", *_STRICT, *QUIET, *options]
+        walls = coq.walls(memory_mb=memory_mb, isolation=isolation, readable=readable)
+        self._process = Confined(command, walls, stderr=self._errors)
         self._poll = select.poll()
         self._poll.register(self._process.stdout, select.POLLIN)
         try:

@@ -25,7 +25,12 @@ REALS = "Require Import Reals Classical.\nOpen Scope R_scope."
         (Theorem("a", "", "Theorem t (n : nat) : n + 0 = n."), "induction n; auto.", 0),
         (Theorem("b", REALS, "Theorem t (x : R) : 0 < x -> x <> 0."), "intros. lra", 2),
         (Theorem("c", "Require Import Classical.", "Theorem t (P : Prop) : ~ ~ P -> P."), "apply NNPP.", 1),
-        (Theorem("d", "Parameter f : nat -> nat.\nAxiom up : forall n, n < f n.", "Theorem t : 1 < f 1."), "apply up", 2),
+        (
+            Theorem("d", "Parameter f : nat -> nat.\nAxiom up : forall n, n < f n.", "Theorem t : 1 < f 1."),
+            "apply up",
+            1,
+        ),
+        (Theorem("f", "", "Theorem t (A : Type) (l : list A) : app l nil = l."), "induction l; simpl; congruence.", 0),
         (Theorem("e", "Require Import ClassicalEpsilon.", "Theorem t (P : Prop) : {P} + {~ P}."), "", -1),
     ],
 )
@@ -34,6 +39,13 @@ def test_honest_proofs_are_accepted_with_their_axioms(rocq: Rocq, theorem: Theor
     verdict = rocq.check(theorem, proof, 60)
     assert verdict.accepted, verdict.why
     assert len(verdict.axioms) == axioms or axioms < 0
+
+
+def test_a_machine_without_walls_may_still_check(rocq: Rocq) -> None:
+    told = stated(Theorem("a", "", "Theorem t (n : nat) : n + 0 = n."), find_coq())
+    assert isinstance(told, Stated)
+    verdict = checking.check(find_coq(), ProverConfig(isolation="rlimits"), told, ["induction n; auto."], 60)
+    assert verdict.accepted, verdict.why
 
 
 @pytest.mark.parametrize(
@@ -78,7 +90,7 @@ UNGRAMMATICAL = {
     "silence": ("Axiom cheat : 1 = 2. exact cheat. Qed. Set Silent. Lemma u : True. exact I.", "rests on"),
     "redirected": ('Redirect "/proof/Theorem" Print nat. Axiom c : 1 = 2. exact c.', ""),
     "other files": ('Load "/etc/passwd". admit.', ""),
-    "section": ("Abort. Section S. Variable c : 1 = 2. Theorem t : 1 = 2. exact c. Qed. End S. Lemma u : True. exact I.", ""),
+    "section": ("Abort. Section S. Variable c : 1 = 2. Theorem t : 1 = 2. exact c. Qed. End S. Lemma u : True.", ""),
     "fresh definition": ("Abort. Definition eq (a b : nat) := True. Theorem t : eq 1 2. exact I.", ""),
     "coercion": ("Abort. Module Nat. End Nat. Parameter t : 1 = 2. Lemma u : True. exact I.", "rests on"),
     "primitive": ("Abort. Parameter Inline t : 1 = 2. Lemma u : True. exact I.", "rests on"),
@@ -102,9 +114,7 @@ def test_a_theorem_that_the_header_leaves_open_is_no_axiom(rocq: Rocq) -> None:
 
 def test_other_axioms_of_the_library_are_not_allowed_unless_asked_for(rocq: Rocq) -> None:
     statement = "Theorem t (P : Prop) (a b : P) : a = b."
-    verdict = rocq.check(
-        Theorem("t", "Require Import ProofIrrelevance.", statement), "apply proof_irrelevance.", 60
-    )
+    verdict = rocq.check(Theorem("t", "Require Import ProofIrrelevance.", statement), "apply proof_irrelevance.", 60)
     assert not verdict.accepted and "proof_irrelevance" in verdict.why and verdict.kind == "forbidden"
 
 
@@ -159,4 +169,6 @@ def test_statements_of_minif2f_load(rocq: Rocq) -> None:
         if not isinstance(result, State):
             failed[row["name"]] = result
     assert len(rows) > 35
-    assert not [result for result in failed.values() if isinstance(result, Refused) and "not installed" not in result.why]
+    assert not [
+        result for result in failed.values() if isinstance(result, Refused) and "not installed" not in result.why
+    ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -105,6 +108,16 @@ def test_a_whole_proof_is_its_sentences() -> None:
 def test_a_whole_proof_is_refused_for_one_sentence(text: str, why: str) -> None:
     result = read_proof(text)
     assert isinstance(result, Refused) and why in result.why
+
+
+@pytest.mark.skipif(shutil.which("coqc") is None, reason="Coq is not installed")
+def test_every_command_of_coq_begins_as_the_grammar_says(tmp_path: Path) -> None:
+    (tmp_path / "G.v").write_text("Require Import Reals Psatz Program FunInd ssreflect.\nPrint Grammar vernac.\n")
+    command = ["coqc", "-q", "-noglob", "-w", "none", "G.v"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    first = re.findall(r"^ *[|\[] (?:IDENT )?\"([^\"]+)\"", done.stdout, re.MULTILINE)
+    assert len(first) > 200 and "Axiom" not in first  # which stands under assumption_token
+    assert {word for word in first if not word[0].isupper()} <= {"infoH", "#[", ":="}
 
 
 PIECES = [*[text for _, text in CHEATS], *HONEST, ".", " ", "\n", "(*", "*)", '"', "{", "-", "1:", "Admitted", ";", "("]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from llemma.core.errors import MissingError
 from llemma.prove.config import ProverConfig
 from llemma.prove.prover import Proved, Refused, State
 from llemma.prove.rocq import Rocq, prover
@@ -59,7 +58,7 @@ def test_states_are_shown_as_a_model_reads_them(rocq: Rocq) -> None:
 
 
 def test_a_proof_is_found_step_by_step_and_checked(rocq: Rocq) -> None:
-    state = stepped(rocq, opened(rocq, PAIR), "split", "- (* first *) lia"[:1], "lia", "-")
+    state = stepped(rocq, opened(rocq, PAIR), "split", "-", "lia", "-")
     result = rocq.step(state, "Time lia", 5)
     assert result == Proved("pair", ("split.", "-", "lia.", "-", "lia."))
     assert isinstance(result, Proved)
@@ -67,6 +66,23 @@ def test_a_proof_is_found_step_by_step_and_checked(rocq: Rocq) -> None:
     assert text == "split.\n-\nlia.\n-\nlia."
     verdict = rocq.check(PAIR, text, 60)
     assert verdict.accepted and verdict.axioms == () and verdict.kind is None and verdict.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("tactics", "closed"),
+    [
+        (["split", "{", "lia", "}", "{", "lia"], ("}",)),
+        (["{", "split", "-", "{", "lia", "}", "-", "{", "{", "lia"], ("}", "}", "}")),
+        (["split", "2: {", "lia", "}", "lia"], ()),
+        (["refine (conj ?[x] ?[y])", "[y]: {", "lia", "}", "{", "lia"], ("}",)),
+    ],
+)
+def test_braces_left_open_are_closed(rocq: Rocq, tactics: list[str], closed: tuple[str, ...]) -> None:
+    state = stepped(rocq, opened(rocq, PAIR), *tactics[:-1])
+    result = rocq.step(state, tactics[-1], 5)
+    assert isinstance(result, Proved) and result.steps[len(tactics) :] == closed
+    verdict = rocq.check(PAIR, rocq.proof(result.steps), 60)
+    assert verdict.accepted, verdict.why
 
 
 def test_what_rocq_refuses_comes_with_its_reason(rocq: Rocq) -> None:
@@ -112,11 +128,13 @@ def test_endless_tactics_end_in_time(rocq: Rocq, endless: str) -> None:
 
 
 def test_hungry_tactics_are_refused_and_their_memory_given_back(rocq: Rocq) -> None:
-    state = opened(rocq, PAIR)
-    result = rocq.step(state, "let x := eval vm_compute in (Nat.pow 2 30) in pose x", 60)
+    lean = Rocq(ProverConfig(memory_mb=1000))
+    state = opened(lean, PAIR)
+    result = lean.step(state, "let x := eval vm_compute in (Nat.pow 2 30) in pose x", 60)
     assert isinstance(result, Refused) and result.kind == "memory"
-    assert isinstance(rocq.step(state, "lia", 5), Proved)
-    assert rocq._document.resident_mb() < 1500
+    assert isinstance(lean.step(state, "lia", 5), Proved)
+    assert lean._document.resident_mb() < 800
+    lean.close()
 
 
 def test_goals_that_nobody_can_read_are_refused(rocq: Rocq, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,12 +158,11 @@ def test_a_killed_process_is_a_crash_and_the_search_goes_on(rocq: Rocq) -> None:
         assert not Path(f"/proc/{first}").exists()
 
 
-def test_a_large_worker_is_started_anew_between_steps() -> None:
-    try:
-        small = Rocq(ProverConfig(recycle_mb=1))
-        state = stepped(small, opened(small, PAIR), "split", "- lia"[:1])
-    except MissingError as error:
-        pytest.skip(str(error))
+@pytest.mark.usefixtures("rocq")
+def test_a_large_worker_is_started_anew_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prover, "_LOOK", 2)
+    small = Rocq(ProverConfig(recycle_mb=1))
+    state = stepped(small, opened(small, PAIR), "split", "-", "idtac")
     first = pid(small)
     assert stepped(small, state, "lia").text.startswith("1 goal, 0 in focus")
     assert pid(small) != first

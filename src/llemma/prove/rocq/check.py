@@ -20,6 +20,7 @@ import os
 import re
 import secrets
 import select
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -163,7 +164,7 @@ def _run(coq: Coq, config: ProverConfig, text: str, seconds: float) -> _Ran:
         try:
             printed, late = _read(program, deadline)
             code = None if late or printed is None else program.process.wait(max(0.1, deadline - time.monotonic()))
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             printed, late, code = b"", True, None
         finally:
             program.kill()
