@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,9 +53,12 @@ class Confined:
         """Start `command`. Raises `MissingError` where bubblewrap or a program it needs is not there."""
         self.walled = walls.isolation == "full"
         self._inner: int | None = None
+        # without walls: a working folder of its own, so that what it writes beside itself does not stay
+        self._folder = None if self.walled else tempfile.TemporaryDirectory(prefix="llemma-")
         self.process = subprocess.Popen(
             confine(command, walls),
             env={} if self.walled else dict(walls.environment),
+            cwd=None if self._folder is None else self._folder.name,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -114,6 +118,8 @@ class Confined:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _program(self) -> int | None:
         """The program's own process id: behind the walls, the child of the namespace's first process."""
