@@ -37,9 +37,8 @@ FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--mode",
-    default="search",
     type=click.Choice(["search", "whole", "informal"]),
-    help="Tactic by tactic; whole proofs; whole proofs from the informal ones.",
+    help="Tactic by tactic; whole proofs (default of Isabelle); whole proofs from the informal ones.",
 )
 @click.option("--proposals", default="sample", type=click.Choice(["sample", "beam"]), help="How candidates are drawn.")
 @click.option(

@@ -25,13 +25,18 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
     limits: dict[str, Any] = {name: given[name] for name in ("isolation", "step_seconds", "project") if name in given}
     if "memory" in given:
         limits["memory_mb"] = given["memory"]
-    if given.get("form") == "reprover" and given.get("mode", "search") != "search":
+    # Isabelle's server checks whole theories and shows no states between
+    mode = given.get("mode", "whole" if prover == "isabelle" else "search")
+    if prover == "isabelle" and mode == "search":
+        raise UsageError("Isabelle checks whole proofs", where="--mode search", mend="use --mode informal or whole")
+    if given.get("form") == "reprover" and mode != "search":
         raise UsageError("that format proposes tactics", where="--format reprover", mend="leave --mode out")
     search = AUTOMATION if model.startswith("automation:") else {}
     fields = {"format": given.get("form", "few-shot"), **given}
     search = {**search, **{key: value for key, value in fields.items() if key in SearchConfig.__struct_fields__}}
-    run = {key: given[key] for key in ("mode", "batch") if key in given}
+    run = {key: given[key] for key in ("batch",) if key in given}
     return ProveConfig(
+        mode=mode,
         search=msgspec.convert(search, SearchConfig),
         prover=msgspec.convert(limits, ProverConfig),
         workers=given.get("workers") or min(8, os.cpu_count() or 1),
