@@ -185,7 +185,9 @@ def test_provers_work_while_the_model_does(toy: ModuleType, theorem: Make, tmp_p
 
 
 def write(path: Path, theorems: list[Theorem]) -> Path:
-    path.write_text("".join(json.dumps({"id": t.id, "header": t.header, "statement": t.statement}) + "\n" for t in theorems))
+    path.write_text(
+        "".join(json.dumps({"id": t.id, "header": t.header, "statement": t.statement}) + "\n" for t in theorems)
+    )
     return path
 
 

@@ -33,7 +33,9 @@ def propose(state: State) -> list[Candidate]:
     return [Candidate(name, *WEIGHTS[name]) for name in names]
 
 
-def attempt(toy: ModuleType, graph: Graph, config: SearchConfig, **facts: object) -> tuple[Attempt, list[tuple[str, str]]]:
+def attempt(
+    toy: ModuleType, graph: Graph, config: SearchConfig, **facts: object
+) -> tuple[Attempt, list[tuple[str, str]]]:
     prover = toy.Toy(ProverConfig())
     found = best_first(Theorem("t", "", json.dumps({"graph": graph, **facts})), prover, propose, config)
     prover.close()
@@ -231,5 +233,3 @@ def test_the_machine_can_be_driven_by_hand() -> None:
 def test_long_texts_are_cut_in_the_stored_tree() -> None:
     search = Search(State("t", (), "x" * 100_000), DEFAULT)
     assert len(search.tree()[0].text) < 5_000
-
-

@@ -77,8 +77,20 @@ def test_statements_end_where_their_proofs_begin(prover: str, statement: str, le
 
 def small(folder: Path) -> Path:
     """A miniF2F of three problems, one of them without a statement in Rocq."""
-    base = {"informal": "i", "informal_proof": "p", "rocq_header": "H.", "isabelle_header": "theory x", "isabelle": '"x"'}
-    one = {"name": "mathd_algebra_1", "split": "test", "rocq": "Theorem a : 1.", "lean4": "theorem a : 1 := by sorry", **base}
+    base = {
+        "informal": "i",
+        "informal_proof": "p",
+        "rocq_header": "H.",
+        "isabelle_header": "theory x",
+        "isabelle": '"x"',
+    }
+    one = {
+        "name": "mathd_algebra_1",
+        "split": "test",
+        "rocq": "Theorem a : 1.",
+        "lean4": "theorem a : 1 := by sorry",
+        **base,
+    }
     two = {"name": "imo_1", "split": "test", "rocq": None, "lean4": "theorem b : 1 := by sorry", **base}
     write(folder / "test.jsonl", one, two)
     write(folder / "valid.jsonl.gz", {**one, "name": "amc12a_sum_pairs", "split": "valid"})

@@ -41,7 +41,9 @@ class Toy:
         self.stepped: list[tuple[str, str]] = []
         self.closed = False
         mark = os.environ.get("TOY_MARK")
-        self.process = subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) if mark else None
+        self.process = (
+            subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) if mark else None
+        )
         Toy.alive += 1
 
     def tactic(self, text: str) -> str | Refused:
@@ -130,7 +132,9 @@ class Model:
         state = request.prompt.rpartition("\nstate ")[2].split("\n---")[0]
         pairs = [line.rsplit(" ", 1) for line in state.split("\n")[1:]]
         return [
-            Completion(request.id, i, cut(text, request.stop)[0], tokens=len(text), logprob=float(weight), seconds=0.001)
+            Completion(
+                request.id, i, cut(text, request.stop)[0], tokens=len(text), logprob=float(weight), seconds=0.001
+            )
             for i, (text, weight) in enumerate(pairs[: request.n])
         ] or [Completion(request.id, 0, "nothing", tokens=1, logprob=-1.0)]
 

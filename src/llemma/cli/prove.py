@@ -92,7 +92,8 @@ def prove(
 
     for plugin in plugins:
         registry.load_plugin(plugin)
-    registry.find("prover", prover, where="--prover")
+    if prover not in registry.names("prover"):
+        registry.find("prover", prover, where="--prover")  # says so, with a suggestion
     config = settings.resolve(model, prover, options)
     found = open_tasks(task, prover, data=data, protocol=config.search.protocol)
     found = found._replace(theorems=found.theorems[:limit])
