@@ -1,4 +1,4 @@
-"""What a run over theorems costs beside the prover itself: the same tactics through the runner, and one after the other.
+"""What a run over theorems costs beside the prover itself: the same tactics through the runner, and without it.
 
 python bench/proving.py [--data DIR] [theorems] [workers] [model seconds]
 

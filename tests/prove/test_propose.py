@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from llemma.core.errors import MissingError
-from llemma.core.types import Completion
+from llemma.core.types import Completion, Request
 from llemma.prove import whole
 from llemma.prove.attempt import Asked
 from llemma.prove.config import ProverConfig, SearchConfig
@@ -53,6 +53,13 @@ def test_seeds_hang_on_the_request_alone() -> None:
     seeds = [proposer.request(ASKED._replace(number=number)).seed for number in (1, 2, 1)]
     assert seeds[0] == seeds[2] != seeds[1]
     assert Proposer("rocq", SearchConfig(seed=1)).request(ASKED._replace(number=1)).seed != seeds[0]
+
+
+@pytest.mark.skipif("beam" not in Request.__struct_fields__, reason="requests know no beam search here")
+def test_beams_are_asked_for_as_such() -> None:
+    request = Proposer("lean", SearchConfig(proposals="beam", samples=8)).request(ASKED)
+    assert (getattr(request, "beam"), request.temperature, request.n) == (True, 0.0, 8)  # noqa: B009
+    assert not getattr(Proposer("lean", SearchConfig()).request(ASKED), "beam")  # noqa: B009
 
 
 def test_reprover_gets_the_state_alone() -> None:

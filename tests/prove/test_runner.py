@@ -112,6 +112,15 @@ def test_a_damaged_journal_is_made_again(toy: ModuleType, many: Task, tmp_path: 
     assert prove(many, tmp_path).session.theorems == 3 and facts(tmp_path) == before
 
 
+def test_a_model_that_dies_leaves_no_false_ends(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
+    task = Task("t", [theorem(f"t{i}", chain(4), pause=0.02) for i in range(12)], "d")
+    before = threading.active_count()
+    with pytest.raises(MissingError, match="server died"):
+        prove(task, tmp_path, model="toy:dying", workers=3)
+    assert threading.active_count() == before and toy.Toy.alive == 0
+    assert prove(task, tmp_path, workers=3).score.value == 1.0
+
+
 def test_a_prover_that_breaks_down_costs_one_theorem(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     good = [theorem(f"g{i}", chain(2)) for i in range(19)]
     task = Task("t", [*good[:9], theorem("bad", {"s0": {"on": "raise"}}), *good[9:]], "d")

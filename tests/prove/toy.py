@@ -107,7 +107,8 @@ class Toy:
 class Model:
     """Proposes the tactics that a toy state names, in a fixed order, with their log-probabilities.
 
-    `toy:SECONDS` waits before it answers; `toy:dead` is a server that is gone; `toy:failing` answers with errors.
+    `toy:SECONDS` waits before it answers; `toy:dead` is a server that is gone, `toy:dying` one that goes;
+    `toy:failing` answers with errors.
     """
 
     device = "none"
@@ -122,6 +123,11 @@ class Model:
             raise MissingError("the server is gone", mend="start it")
         self.asked += requests
         for request in requests:
+            if self.kind == "dying" and len(self.asked) > 8:
+                raise MissingError("the server died", mend="start it")
+            if self.kind == "dying":
+                yield self._answer(request)
+                continue
             if self.kind not in ("", "failing"):
                 time.sleep(float(self.kind))
             yield self._answer(request)

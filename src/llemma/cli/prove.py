@@ -40,7 +40,11 @@ FOLDER = click.Path(path_type=Path)
     type=click.Choice(["search", "whole", "informal"]),
     help="Tactic by tactic; whole proofs (default of Isabelle); whole proofs from the informal ones.",
 )
-@click.option("--proposals", default="sample", type=click.Choice(["sample", "beam"]), help="How candidates are drawn.")
+@click.option(
+    "--proposals",
+    type=click.Choice(["sample", "beam"]),
+    help="How candidates are drawn; default sample, and beam under the protocol llemma, as published.",
+)
 @click.option(
     "--format",
     "form",

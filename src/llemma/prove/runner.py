@@ -173,13 +173,13 @@ def _baseline(
     attempts = [attempt for _, attempt in told]
     if backend.name.startswith(AUTOMATION) and (config.mode == "search" or prover == "isabelle"):
         return Baseline(backend.name, first_expansion(attempts, task.name), round(sum(a.seconds for a in attempts), 3))
-    # Isabelle's closing methods are whole proofs; elsewhere they are tactics
+    # Isabelle's closing methods are whole proofs, and one of them searches for long; elsewhere they are tactics
+    whole_proofs = prover == "isabelle"
+    seconds = config.search.seconds if whole_proofs else min(BASELINE_SECONDS, config.search.seconds)
     plain = msgspec.structs.replace(
         config,
-        mode="whole" if prover == "isabelle" else "search",
-        search=msgspec.structs.replace(
-            SearchConfig(), samples=64, expansions=1, seconds=min(BASELINE_SECONDS, config.search.seconds)
-        ),
+        mode="whole" if whole_proofs else "search",
+        search=SearchConfig(samples=64, expansions=1, seconds=seconds),
         max_errors=1.0,
     )
     try:

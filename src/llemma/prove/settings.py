@@ -31,8 +31,10 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
         raise UsageError("Isabelle checks whole proofs", where="--mode search", mend="use --mode informal or whole")
     if given.get("form") == "reprover" and mode != "search":
         raise UsageError("that format proposes tactics", where="--format reprover", mend="leave --mode out")
-    search = AUTOMATION if model.startswith("automation:") else {}
-    fields = {"format": given.get("form", "few-shot"), **given}
+    search = AUTOMATION if model.startswith("automation:") and mode == "search" else {}
+    # the paper's candidates are those of a beam search
+    beam = "beam" if given.get("protocol") == "llemma" and mode == "search" else "sample"
+    fields = {"format": given.get("form", "few-shot"), "proposals": beam, **given}
     search = {**search, **{key: value for key, value in fields.items() if key in SearchConfig.__struct_fields__}}
     run = {key: given[key] for key in ("batch",) if key in given}
     return ProveConfig(
