@@ -131,6 +131,11 @@ def test_a_prover_that_breaks_down_costs_one_theorem(toy: ModuleType, theorem: M
     assert prove(task, tmp_path).session.theorems == 1  # errors are attempted again
 
 
+def test_a_prover_that_breaks_down_once_costs_nothing(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
+    task = Task("t", [theorem("twice", {"s0": {"on": "raise once"}}), theorem("good", chain(2))], "d")
+    assert prove(task, tmp_path, workers=1).score.value == 1.0 and toy.Toy.alive == 0
+
+
 def test_too_many_errors_fail_after_everything_is_written(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     task = Task("t", [theorem("bad", {"s0": {"on": "raise"}}), theorem("good", chain(1))], "d")
     with pytest.raises(ItemsError, match="1 of 2"):

@@ -152,6 +152,7 @@ def test_a_proof_that_a_fresh_process_refuses_does_not_end_the_search(toy: Modul
     found, _ = attempt(toy, graph, config, refused=["ccc", "a; d"])
     assert found.outcome == "wrong" and found.proof == "" and "2 finished proofs were not accepted" in found.why
     assert [node.status for node in found.tree].count("rejected") == 2
+    assert found.tree[0].status == "dead"
 
 
 def test_forbidden_tactics_never_reach_the_prover(toy: ModuleType, theorem: Callable[..., Theorem]) -> None:
