@@ -3,14 +3,18 @@
 python bench/rocq.py load FOLDER [limit]        rows of FOLDER/{test,valid}.jsonl with rocq_header and rocq that open
 python bench/rocq.py same FOLDER [limit]        statements that mean the same with our imports before theirs and without
 python bench/rocq.py speed [steps]              steps a second: our prover and a bare coqidetop in turns within one run
+python bench/rocq.py soak [theorems]            many theorems, one process in twenty killed: does anything stay or grow?
 python bench/rocq.py baseline FOLDER [limit]    one tactic a try, 5 s each, every hit checked afresh; two workers
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import multiprocessing
+import os
+import signal
 import statistics
 import sys
 import time
@@ -20,8 +24,9 @@ from typing import Any
 
 from llemma.core.console import table
 from llemma.prove.config import ProverConfig
-from llemma.prove.prover import Proved, State
+from llemma.prove.prover import Proved, Refused, State
 from llemma.prove.rocq import Rocq
+from llemma.prove.rocq.document import Document
 from llemma.prove.rocq.headers import stated
 from llemma.prove.theorem import Theorem
 from llemma.tools import coq_xml
@@ -76,28 +81,30 @@ def load(folder: str, limit: int | None) -> None:
 
 def same(folder: str, limit: int | None) -> None:
     """Compare the full terms of the statements with our first import and without it."""
-    differ, unloaded, equal = [], 0, 0
+    counts: collections.Counter[str] = collections.Counter()
+    differ = []
+    ways = [Document(ProverConfig(), find_coq()) for _ in range(2)]
     for theorem in theorems(folder, limit):
         told = stated(theorem, find_coq())
-        header = getattr(told, "header", ())
-        terms = [term((*lines, theorem.statement.strip())) for lines in (header, header[1:])]
-        unloaded += terms[1] is None
-        equal += terms[0] == terms[1] is not None
-        differ += [(theorem.id,)] if terms[1] is not None and terms[0] != terms[1] else []
-    print(f"{equal} statements are the same, {len(differ)} differ, {unloaded} do not load without")
-    print(table(("theorem",), differ))
+        header = () if isinstance(told, Refused) else told.header
+        first, second = (
+            term(way, (*lines, theorem.statement)) for way, lines in zip(ways, (header, header[1:]), strict=True)
+        )
+        kind = "does not load without" if second is None else "same" if first == second else "differs"
+        counts[kind] += 1
+        differ += [(theorem.id, kind)] if kind != "same" else []
+    for way in ways:
+        way.close()
+    print(table(("statements", "count"), [(kind, str(count)) for kind, count in counts.items()]))
+    print(table(("theorem", ""), differ))
 
 
-def term(sentences: tuple[str, ...]) -> str | None:
+def term(document: Document, sentences: tuple[str, ...]) -> str | None:
     """The first goal after `sentences`, with nothing hidden."""
-    with Coqidetop() as session:
-        state = session.root
-        for sentence in ("Set Printing All.", "Set Printing Depth 10000.", *sentences):
-            after = session.add(sentence, state, 60.0)
-            if isinstance(after, coq_xml.Failure):
-                return None
-            state = after
-        goals = session.goals(60.0)
+    shown = (*sentences[:-1], "Set Printing All.", sentences[-1])
+    if document.reach(shown, (), 60.0, SECONDS) is not None:
+        return None
+    goals = document.goals(60.0)
     return repr(goals) if isinstance(goals, coq_xml.Goals) else None
 
 
@@ -165,6 +172,41 @@ def speed(steps: int) -> None:
     print(table(("way", "steps/s", "ms a step", "times coqidetop"), rows))
 
 
+def soak(count: int) -> None:
+    """Open, step and finish `count` theorems of our own; kill the process under every twentieth."""
+    prover = Rocq(ProverConfig())
+    outcomes: collections.Counter[str] = collections.Counter()
+    rows = []
+    for number in range(count):
+        statement = f"Theorem sum_{number} (n : nat) : n + {number % 50} = {number % 50} + n."
+        state = prover.open(Theorem(str(number), "Require Import Arith.", statement), 60.0)
+        if isinstance(state, State):
+            if number % 20 == 7:
+                session = prover._document._session
+                os.kill(session._process._program() or 0, signal.SIGKILL) if session else None
+            results = [prover.step(state, tactic, SECONDS) for tactic in ("induction n", "simpl", "ring", "lia")]
+            outcomes[type(results[-1]).__name__] += 1
+        outcomes["lost"] += not isinstance(state, State)
+        if (number + 1) % (count // 5) == 0:
+            counts = str(len(descendants())), str(len(list(Path("/proc/self/fd").iterdir())))
+            rows.append((str(number + 1), f"{prover._document.resident_mb():.0f}", *counts))
+    prover.close()
+    print(table(("theorems", "MiB of the session", "processes", "descriptors"), rows))
+    print(f"after close {len(descendants())} processes are left; last steps: {dict(outcomes)}")
+
+
+def descendants() -> set[int]:
+    """The processes that this one started, and those that they did."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    mine = {os.getpid()}
+    while grown := {pid for pid, parent in parents.items() if parent in mine} - mine:
+        mine |= grown
+    return mine - {os.getpid()}
+
+
 def try_closers(theorem: Theorem) -> dict[str, Any]:
     """Which tactic closes a theorem first, and the verdict of a fresh check."""
     prover: Rocq = _WORKER.setdefault("prover", Rocq(ProverConfig()))
@@ -210,5 +252,7 @@ if __name__ == "__main__":
     what, *rest = sys.argv[1:] or ["speed"]
     if what == "speed":
         speed(int(rest[0]) if rest else 4000)
+    elif what == "soak":
+        soak(int(rest[0]) if rest else 1000)
     else:
         {"load": load, "same": same, "baseline": baseline}[what](rest[0], int(rest[1]) if rest[1:] else None)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -39,14 +40,16 @@ class Coq(msgspec.Struct, frozen=True):
         """Whether a library of users is installed, by its folder (`Coquelicot`, `mathcomp/ssreflect`)."""
         return any((Path(root) / "user-contrib" / library).is_dir() for root in self.libraries)
 
-    def walls(self, *, memory_mb: int, isolation: Isolation = "full", readable: dict[str, str] | None = None) -> Walls:
+    def walls(
+        self, *, memory_mb: int, isolation: Isolation = "full", readable: Mapping[str, str] | None = None
+    ) -> Walls:
         """What a program of Coq may see: its libraries and `readable`; and use."""
         shown = {path: path for path in (*self.libraries, *([self.findlib] if self.findlib else []))}
         environment = {"HOME": SCRATCH, "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
         if self.findlib:
             environment["OCAMLFIND_CONF"] = self.findlib
         return Walls(
-            readable=shown | (readable or {}), environment=environment, memory_mb=memory_mb, isolation=isolation
+            readable={**shown, **(readable or {})}, environment=environment, memory_mb=memory_mb, isolation=isolation
         )
 
 

@@ -45,7 +45,7 @@ def sentences(text: str) -> list[Piece]:
 def uncommented(text: str) -> str | None:
     """`text` with one blank in place of each comment; None where a comment or a string has no end."""
     kept, position = [], 0
-    for found in iter(lambda: _MARK.search(text, position), None):
+    while found := _MARK.search(text, position):
         mark = found.group()
         stop = _over(text, found.start(), mark)
         if stop is None:

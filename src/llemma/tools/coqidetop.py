@@ -1,7 +1,7 @@
 """A session of Coq's editor server `coqidetop`, confined, with a limit on every call.
 
-Sentences are added one after another to the tip of a document; each state of it has a number. `Add` parses, `Goal` runs.
-Going back to an earlier state drops what came after: states left behind are gone for good.
+Sentences are added one after another to the tip of a document; each state of it has a number. `Add` parses, `Goal`
+runs. Going back to an earlier state drops what came after: states left behind are gone for good.
 A call that takes too long is interrupted as Ctrl-C would; one that does not heed that costs the process.
 """
 
@@ -12,6 +12,7 @@ import os
 import select
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from llemma.core.errors import DataError, LlemmaError
@@ -25,6 +26,8 @@ REPLY_BYTES = 16 << 20
 """A longer reply ends the session: some tactics make goals that nobody could read."""
 _GRACE = 1.0  # wall seconds that an interrupted call has to come back, at least
 _END = b"</value>"
+# an editor wants to see what follows an error; here a sentence that fails must never pass for one that ran
+_STRICT = ("-async-proofs-command-error-resilience", "off", "-async-proofs-tactic-error-resilience", "off")
 
 
 class SessionError(LlemmaError):
@@ -42,16 +45,28 @@ class Coqidetop:
     """One session. Calls raise `SessionError` when its process is gone; `close` ends it, and so does `with`."""
 
     def __init__(
-        self, *, memory_mb: int = 4096, isolation: Isolation = "full", seconds: float = 30.0, coq: Coq | None = None
+        self,
+        *,
+        memory_mb: int = 4096,
+        isolation: Isolation = "full",
+        seconds: float = 30.0,
+        coq: Coq | None = None,
+        options: Sequence[str] = (),
+        readable: Mapping[str, str] | None = None,
     ) -> None:
-        """Start Coq, which has `seconds` to answer. Raises `MissingError` where Coq or bubblewrap is not there."""
+        """Start Coq, which has `seconds` to answer. Raises `MissingError` where Coq or bubblewrap is not there.
+
+        `options` go to coqidetop (`-Q /theory Theory`), which may read the paths of `readable` (path behind the walls
+        -> what lies there) beside its own libraries.
+        """
         coq = coq or find_coq()
         self.messages: list[Message] = []
         """What the last call printed."""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile()
         self._buffer = bytearray()
-        command = [coq.coqidetop, "-main-channel", "stdfds", *QUIET]
-        self._process = Confined(command, coq.walls(memory_mb=memory_mb, isolation=isolation), stderr=self._errors)
+        command = [coq.coqidetop, "-main-channel", "stdfds", *_STRICT, *QUIET, *options]
+        walls = coq.walls(memory_mb=memory_mb, isolation=isolation, readable=readable)
+        self._process = Confined(command, walls, stderr=self._errors)
         self._poll = select.poll()
         self._poll.register(self._process.stdout, select.POLLIN)
         try:
@@ -78,7 +93,7 @@ class Coqidetop:
         return reply.failure() or coq_xml.read_goals(reply.value)
 
     def finished(self, seconds: float) -> bool | Failure:
-        """Run what was added; whether a proof is open with no goal left. Cheaper than `goals` where contexts are large."""
+        """Run what was added; whether a proof is open with no goal left. Cheaper than `goals` in large contexts."""
         reply = self._call(coq_xml.subgoals_call(), seconds)
         goals = reply.failure() or coq_xml.read_goals(reply.value)
         return goals if isinstance(goals, Failure) else goals is not None and goals.finished
@@ -189,7 +204,7 @@ class Coqidetop:
         with contextlib.suppress(ValueError):
             size = self._errors.seek(0, os.SEEK_END)
             self._errors.seek(max(0, size - 2000))
-            words = self._errors.read().decode("utf-8", "replace").strip()
+            words = self._errors.read().decode("utf-8", "replace").replace("Skipping rcfile loading.", "").strip()
         self.close()
         if "out of memory" in words.lower():
             return SessionError("out of memory", "memory")

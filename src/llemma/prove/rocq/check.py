@@ -9,8 +9,8 @@ The file, with names that the proof's author cannot know (`...` are 128 random b
     Print Assumptions Proved... .name.
 
 The kernel compares the type of what was proved with the type that was stated before the proof began; what follows the
-marker is the list of axioms and nothing else, whatever the proof printed. So even a proof that the grammar let through by
-mistake can neither state another theorem, nor hide an axiom or a switched-off check of the kernel.
+marker is the list of axioms and nothing else, whatever the proof printed. So even a proof that the grammar let through
+by mistake can neither state another theorem, nor hide an axiom or a switched-off check of the kernel.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 import re
 import secrets
 import select
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -163,7 +164,7 @@ def _run(coq: Coq, config: ProverConfig, text: str, seconds: float) -> _Ran:
         try:
             printed, late = _read(program, deadline)
             code = None if late or printed is None else program.process.wait(max(0.1, deadline - time.monotonic()))
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             printed, late, code = b"", True, None
         finally:
             program.kill()

@@ -39,7 +39,7 @@ class Document:
 
     def reach(self, base: Sequence[str], steps: Sequence[str], seconds: float, limit: float) -> Failure | None:
         """Bring the document to `PRELUDE + base + steps`: `seconds` for all that is new of the base, `limit` a step.
-        After a failure the document holds what went before the failing sentence."""
+        After a failure what failed is not there, nor is anything after it."""
         wanted = [*PRELUDE, *base, *steps]
         common = self._common(wanted)
         if common < len(self._sentences):
@@ -50,7 +50,10 @@ class Document:
         for place in range(common, len(wanted)):
             failure = self._add(wanted[place], limit if place >= first_step else None, seconds)
             if failure is not None:
+                self._back(common)  # nothing stays that has not run
                 return failure
+        if common == len(wanted):
+            return None  # all of it has run
         new_steps = len(wanted) - max(common, first_step)
         result = self._run(limit * max(0, new_steps) + (seconds if common < first_step else 0.0))
         return result if isinstance(result, Failure) else None
@@ -90,8 +93,11 @@ class Document:
 
     def _add(self, sentence: str, limit: float | None, seconds: float) -> Failure | None:
         session = self._open()
-        timed = sentence if limit is None or sentence[-1] in "{}-+*" else f"Timeout {max(1, math.ceil(limit))} {sentence}"
-        state = session.add(timed, self._tip(session), seconds + _SLACK)
+        if limit is None or sentence[-1] in "{}-+*":  # bullets and braces take no limit, and no time
+            limited = sentence
+        else:
+            limited = f"Timeout {max(1, math.ceil(limit))} {sentence}"
+        state = session.add(limited, self._tip(session), seconds + _SLACK)
         if isinstance(state, Failure):
             return state
         self._sentences.append(sentence)

@@ -4,12 +4,13 @@ Everything that is not plainly such a sentence is refused before Rocq sees it. W
 
 - Comments are taken out and strings refused, so that a full stop before blank ends a sentence and nothing else does;
   our reading of where a sentence ends and Rocq's are then the same, and no second sentence can hide in the first.
-- Every command of Rocq begins with a capital letter or `#[`. A sentence that begins with a small letter, a bracket or
-  a goal selector can only be a tactic, and tactics cannot run commands.
+- Every command of Rocq begins with a capital letter or `#[`, but for `infoH`, which is refused (`Print Grammar vernac`
+  lists them). A sentence that begins with a small letter, a bracket or a goal selector can only be a tactic, and
+  tactics cannot run commands.
 - Tactics that leave goals unproved (`admit`, `give_up`, `shelve`), that put off the kernel's check (`*_no_check`), that
-  trust a compiler (`native_compute`), that add constants of their own (`abstract`) or that start other processes (`par:`)
-  are refused wherever their names stand. The kernel checks again what `_no_check` skips, so those would not make a false
-  theorem true; but a search would take the state they leave for a proof.
+  trust a compiler (`native_compute`), that add constants of their own (`abstract`) or that start other processes
+  (`par:`, `psatz`) are refused wherever their names stand. The kernel checks again what `_no_check` skips, so those
+  would not make a false theorem true; but a search would take the state they leave for a proof.
 
 Names of axioms need no list here: the check prints what a theorem rests on.
 """
@@ -47,6 +48,7 @@ _FORBIDDEN = {
     "ltac1val": _OTHER,
     "elpi": _OTHER,
     "optimize_heap": _OUTSIDE,
+    "infoH": "it is a command",
     "psatz": _OUTSIDE,  # starts another program
 }
 _PROFILE = re.compile(r"\b(?:start|stop|reset|show)\s+(?:ltac|profile)\b")

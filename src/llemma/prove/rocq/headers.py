@@ -27,7 +27,8 @@ _ASSUMES = re.compile(r"(?:Local\s+|Global\s+)?(?:Axioms?|Conjectures?|Parameter
 _DECLARED = re.compile(r"\(?\s*([^\W\d][\w']*(?:\s+[^\W\d][\w']*)*)\s*:")
 # Coquelicot defines powers of complex numbers since 3.3; this is the same function
 _POWERS = (
-    "Fixpoint Cpow (z : C) (n : nat) {struct n} : C := match n with O => RtoC Rdefinitions.R1 | S m => Cmult z (Cpow z m) end.",
+    "Fixpoint Cpow (z : C) (n : nat) {struct n} : C := "
+    "match n with O => RtoC Rdefinitions.R1 | S m => Cmult z (Cpow z m) end.",
     'Infix "^" := Cpow : C_scope.',
 )
 

@@ -20,6 +20,7 @@ from llemma.tools.coq_xml import Failure, Goals
 from llemma.tools.coqidetop import SessionError
 
 _GRAMMAR = 1  # raised when the grammar allows more or less
+_LOOK = 8  # steps between two looks at the session's memory, each of which costs as much as parsing a goal
 
 
 class Rocq:
@@ -33,6 +34,7 @@ class Rocq:
         self._coq = find_coq()
         self._document = Document(config, self._coq)
         self._opened: dict[str, Stated] = {}
+        self._steps = 0
 
     @property
     def identity(self) -> str:
@@ -65,7 +67,8 @@ class Rocq:
         told = self._opened.get(state.theorem)
         if told is None:
             return Refused("error", f"theorem '{state.theorem}' was not opened here")
-        if self._document.resident_mb() > self._config.recycle_mb:
+        self._steps += 1
+        if self._steps % _LOOK == 0 and self._document.resident_mb() > self._config.recycle_mb:
             self._document.close()
         try:
             failure = self._document.reach(told.sentences, state.steps, self._config.open_seconds, seconds)
