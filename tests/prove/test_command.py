@@ -169,3 +169,17 @@ def test_rocq_for_real_with_its_baseline(tmp_path: Path, capsys: pytest.CaptureF
     results = json.loads((out / "results.json").read_text())
     assert results["baseline"]["score"]["outcomes"]["right"] == 2 and (out / "baseline" / "proofs.jsonl").is_file()
     assert "no-model baseline" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("rocq")
+@pytest.mark.parametrize("mode", ["whole", "informal"])
+def test_whole_proofs_for_rocq(tmp_path: Path, mode: str) -> None:
+    row = {"header": "Require Import Arith.", "informal": "n + 0 is n.", "informal_proof": "By definition."}
+    file = write(tmp_path / "f.jsonl", {"id": "t", "statement": "Theorem t : forall n, n + 0 = n.", **row})
+    texts = ["auto with nothing.\nQed.", "Admitted.", "intros n.\n(* so *)\nlia.\nQed.\nTheorem more : False."]
+    said = write(tmp_path / "said.jsonl", {"id": "t", "texts": texts})
+    out = tmp_path / "out"
+    options = ["--prover", "rocq", "--mode", mode, "--samples", "3", "--out", str(out), "-q", "--no-baseline"]
+    assert run(["prove", "-m", f"replay:{said}", "-t", str(file), *options]) == 0
+    [found] = rows(out)
+    assert (found["outcome"], found["proof"]) == ("right", "intros n.\n(* so *)\nlia.")

@@ -79,7 +79,7 @@ class Pool:
     finished: Callable[[Theorem, Attempt], None]
     workers: int = 2
     at_once: int = 8
-    batch: int = 2048
+    batch: int = 512
     open_seconds: float = 120.0
     opens: bool = True
 
