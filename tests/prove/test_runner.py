@@ -112,6 +112,15 @@ def test_a_damaged_journal_is_made_again(toy: ModuleType, many: Task, tmp_path: 
     assert prove(many, tmp_path).session.theorems == 3 and facts(tmp_path) == before
 
 
+def test_a_model_that_dies_leaves_no_false_ends(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
+    task = Task("t", [theorem(f"t{i}", chain(4), pause=0.02) for i in range(12)], "d")
+    before = threading.active_count()
+    with pytest.raises(MissingError, match="server died"):
+        prove(task, tmp_path, model="toy:dying", workers=3)
+    assert threading.active_count() == before and toy.Toy.alive == 0
+    assert prove(task, tmp_path, workers=3).score.value == 1.0
+
+
 def test_a_prover_that_breaks_down_costs_one_theorem(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     good = [theorem(f"g{i}", chain(2)) for i in range(19)]
     task = Task("t", [*good[:9], theorem("bad", {"s0": {"on": "raise"}}), *good[9:]], "d")
@@ -120,6 +129,11 @@ def test_a_prover_that_breaks_down_costs_one_theorem(toy: ModuleType, theorem: M
     bad = rows(tmp_path)[9]
     assert bad.id == "bad" and "RuntimeError: the pipe is broken" in bad.why and toy.Toy.alive == 0
     assert prove(task, tmp_path).session.theorems == 1  # errors are attempted again
+
+
+def test_a_prover_that_breaks_down_once_costs_nothing(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
+    task = Task("t", [theorem("twice", {"s0": {"on": "raise once"}}), theorem("good", chain(2))], "d")
+    assert prove(task, tmp_path, workers=1).score.value == 1.0 and toy.Toy.alive == 0
 
 
 def test_too_many_errors_fail_after_everything_is_written(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
@@ -185,7 +199,9 @@ def test_provers_work_while_the_model_does(toy: ModuleType, theorem: Make, tmp_p
 
 
 def write(path: Path, theorems: list[Theorem]) -> Path:
-    path.write_text("".join(json.dumps({"id": t.id, "header": t.header, "statement": t.statement}) + "\n" for t in theorems))
+    path.write_text(
+        "".join(json.dumps({"id": t.id, "header": t.header, "statement": t.statement}) + "\n" for t in theorems)
+    )
     return path
 
 

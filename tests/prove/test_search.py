@@ -33,7 +33,9 @@ def propose(state: State) -> list[Candidate]:
     return [Candidate(name, *WEIGHTS[name]) for name in names]
 
 
-def attempt(toy: ModuleType, graph: Graph, config: SearchConfig, **facts: object) -> tuple[Attempt, list[tuple[str, str]]]:
+def attempt(
+    toy: ModuleType, graph: Graph, config: SearchConfig, **facts: object
+) -> tuple[Attempt, list[tuple[str, str]]]:
     prover = toy.Toy(ProverConfig())
     found = best_first(Theorem("t", "", json.dumps({"graph": graph, **facts})), prover, propose, config)
     prover.close()
@@ -150,6 +152,7 @@ def test_a_proof_that_a_fresh_process_refuses_does_not_end_the_search(toy: Modul
     found, _ = attempt(toy, graph, config, refused=["ccc", "a; d"])
     assert found.outcome == "wrong" and found.proof == "" and "2 finished proofs were not accepted" in found.why
     assert [node.status for node in found.tree].count("rejected") == 2
+    assert found.tree[0].status == "dead"
 
 
 def test_forbidden_tactics_never_reach_the_prover(toy: ModuleType, theorem: Callable[..., Theorem]) -> None:
@@ -231,5 +234,3 @@ def test_the_machine_can_be_driven_by_hand() -> None:
 def test_long_texts_are_cut_in_the_stored_tree() -> None:
     search = Search(State("t", (), "x" * 100_000), DEFAULT)
     assert len(search.tree()[0].text) < 5_000
-
-

@@ -33,6 +33,7 @@ class Toy:
 
     name, identity = "toy", "toy-1"
     alive = 0
+    raised: set[str] = set()
 
     def __init__(self, config: ProverConfig) -> None:
         if os.environ.get("TOY_ABSENT"):
@@ -41,7 +42,9 @@ class Toy:
         self.stepped: list[tuple[str, str]] = []
         self.closed = False
         mark = os.environ.get("TOY_MARK")
-        self.process = subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) if mark else None
+        self.process = (
+            subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE) if mark else None
+        )
         Toy.alive += 1
 
     def tactic(self, text: str) -> str | Refused:
@@ -69,6 +72,11 @@ class Toy:
         if self.fact.get("pause"):
             time.sleep(self.fact["pause"])
         led = self.fact["graph"].get(at, {}).get(tactic, "error")
+        if led == "raise once" and self.theorem.id not in Toy.raised:
+            Toy.raised.add(self.theorem.id)
+            raise RuntimeError("the pipe is broken")
+        if led == "raise once":
+            led = "QED"
         if led == "raise":
             raise RuntimeError("the pipe is broken")
         if led == "stall":
@@ -87,7 +95,7 @@ class Toy:
         fact = json.loads(theorem.statement)
         at = ROOT
         for tactic in proof.split("; "):
-            at = fact["graph"].get(at, {}).get(tactic, "error")
+            at = fact["graph"].get(at, {}).get(tactic, "error").replace("raise once", "QED")
         if at != "QED" or proof in fact.get("refused", []):
             return Checked(False, "refused by the fresh process", "error")
         return Checked(True, axioms=("choice",) if fact.get("axiom") else ())
@@ -105,7 +113,8 @@ class Toy:
 class Model:
     """Proposes the tactics that a toy state names, in a fixed order, with their log-probabilities.
 
-    `toy:SECONDS` waits before it answers; `toy:dead` is a server that is gone; `toy:failing` answers with errors.
+    `toy:SECONDS` waits before it answers; `toy:dead` is a server that is gone, `toy:dying` one that goes;
+    `toy:failing` answers with errors.
     """
 
     device = "none"
@@ -120,6 +129,11 @@ class Model:
             raise MissingError("the server is gone", mend="start it")
         self.asked += requests
         for request in requests:
+            if self.kind == "dying" and len(self.asked) > 8:
+                raise MissingError("the server died", mend="start it")
+            if self.kind == "dying":
+                yield self._answer(request)
+                continue
             if self.kind not in ("", "failing"):
                 time.sleep(float(self.kind))
             yield self._answer(request)
@@ -130,7 +144,9 @@ class Model:
         state = request.prompt.rpartition("\nstate ")[2].split("\n---")[0]
         pairs = [line.rsplit(" ", 1) for line in state.split("\n")[1:]]
         return [
-            Completion(request.id, i, cut(text, request.stop)[0], tokens=len(text), logprob=float(weight), seconds=0.001)
+            Completion(
+                request.id, i, cut(text, request.stop)[0], tokens=len(text), logprob=float(weight), seconds=0.001
+            )
             for i, (text, weight) in enumerate(pairs[: request.n])
         ] or [Completion(request.id, 0, "nothing", tokens=1, logprob=-1.0)]
 

@@ -132,7 +132,7 @@ LEAN = (
     "push_neg",
 )
 
-# The closing steps of Llemma's checker (section 4.4 of the paper), in its order.
+# The closing steps of Llemma's checker (section 4.4 of the paper), in its order, then Sledgehammer: whole proofs.
 ISABELLE = (
     "by auto",
     "by simp",
@@ -145,6 +145,7 @@ ISABELLE = (
     "by arith",
     "by linarith",
     "by (auto simp: field_simps)",
+    "sledgehammer",
 )
 
 LISTS = {"rocq": ROCQ, "lean": LEAN, "isabelle": ISABELLE}

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from llemma.cli.models import MODEL
 from llemma.cli.options import common
 from llemma.core.console import Console
 
@@ -15,7 +14,13 @@ FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
-@MODEL
+@click.option(
+    "-m",
+    "--model",
+    required=True,
+    metavar="MODEL",
+    help="run:DIR, hf:NAME, http://HOST/v1#NAME, replay:FILE or automation:",
+)
 @click.option(
     "-t",
     "--task",
@@ -38,9 +43,13 @@ FOLDER = click.Path(path_type=Path)
 @click.option(
     "--mode",
     type=click.Choice(["search", "whole", "informal"]),
-    help="Tactic by tactic; whole proofs; whole proofs from the informal ones. Default search, for Isabelle informal.",
+    help="Tactic by tactic; whole proofs; whole proofs from the informal ones (default of Isabelle).",
 )
-@click.option("--proposals", default="sample", type=click.Choice(["sample", "beam"]), help="How candidates are drawn.")
+@click.option(
+    "--proposals",
+    type=click.Choice(["sample", "beam"]),
+    help="How candidates are drawn; default sample, and beam under the protocol llemma, as published.",
+)
 @click.option(
     "--format",
     "form",
@@ -53,7 +62,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--seed", default=0, help="Of the sampling.")
 @click.option("--step-seconds", type=click.FloatRange(0, min_open=True), help="A tactic's time limit; default 5.")
 @click.option("--workers", type=click.IntRange(1), help="Provers at the same time; default one a core, at most 8.")
-@click.option("--batch", type=click.IntRange(1), help="Samples asked of the model at a time; default 2,048.")
+@click.option("--batch", type=click.IntRange(1), help="Samples computed at a time; default as the model has it.")
 @click.option("--memory", type=click.IntRange(1), metavar="MB", help="MiB a prover may use; default 4,096.")
 @click.option("--project", default="", metavar="DIR", help="Lean: the project whose libraries headers import.")
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="Of this prover alone; may be repeated.")
@@ -93,7 +102,8 @@ def prove(
 
     for plugin in plugins:
         registry.load_plugin(plugin)
-    registry.find("prover", prover, where="--prover")
+    if prover not in registry.names("prover"):
+        registry.find("prover", prover, where="--prover")  # says so, with a suggestion
     config = settings.resolve(model, prover, options)
     found = open_tasks(task, prover, data=data, protocol=config.search.protocol)
     found = found._replace(theorems=found.theorems[:limit])
@@ -103,7 +113,8 @@ def prove(
         console.emit(planned, f"{settings.text(planned)}\nnothing was asked or written")
         return
     with console.progress("load"):
-        backend = open_backend(model, batch=config.batch, prover=prover)
+        given = {"batch": options["batch"]} if options["batch"] else {}
+        backend = open_backend(model, prover=prover, **given)
     results = runner.prove(backend, found, prover, config, folder, console=console, baseline=not no_baseline)
     console.emit(results, f"{text(results)}\n\nproofs: {folder / runner.PROOFS}")
 

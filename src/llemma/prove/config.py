@@ -99,8 +99,8 @@ class ProveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Theorems at work at the same time, so that the model has a batch while provers work; without it, four a
     worker."""
 
-    batch: Positive = 2048
-    """Samples asked of the model at a time."""
+    batch: Positive = 512
+    """Samples asked of the model at a time; new requests wait until all of them are answered."""
 
     max_errors: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
     """Share of theorems that may end in an error of prover or model before the command fails (exit 5). A theorem that

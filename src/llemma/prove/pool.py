@@ -79,12 +79,14 @@ class Pool:
     finished: Callable[[Theorem, Attempt], None]
     workers: int = 2
     at_once: int = 8
-    batch: int = 2048
+    batch: int = 512
     open_seconds: float = 120.0
     opens: bool = True
 
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stopped: bool = False
+    _spoiled: bool = False
+    """Whether provers were interrupted at their work: from then on only an accepted proof is to be trusted."""
     _error: BaseException | None = None
 
     def run(self, backend: Backend, pending: Pending) -> Session:
@@ -95,6 +97,7 @@ class Pool:
         self._ready: list[_Job] = []
         self._active = self._done = self._tried = 0
         self._model_busy = self._latency = 0.0
+        self._pending = pending
         begun = time.monotonic()
         staff = [_Worker() for _ in range(min(self.workers, max(1, len(self.theorems))))]
         threads = [threading.Thread(target=self._work, args=(one,), name="prover", daemon=True) for one in staff]
@@ -104,7 +107,7 @@ class Pool:
         try:
             self._serve(backend, pending, threads)
         except BaseException:
-            self._stop()
+            self._stop(spoiled=True)
             _end(staff, threads)
             raise
         for thread in threads:
@@ -132,8 +135,8 @@ class Pool:
                 if not self._asked and not self._stopped:
                     self._changed.wait(_POLL)
                 jobs = self._batch()
-            if pending.requested:
-                self._stop()
+            if pending.requested:  # a terminal's Ctrl-C may have reached the provers too
+                self._stop(spoiled=True)
                 for thread in threads:
                     thread.join()
                 raise Interrupted("stopped", mend="the same command goes on from here")
@@ -266,7 +269,7 @@ class Pool:
         assert prover is not None
         if job.work is None or job.given is None:
             worker.theorem, job.attempts = job.theorem, job.attempts + 1
-            job.work = self.begin(job.theorem, prover, lambda: self._stopped)
+            job.work = self.begin(job.theorem, prover, lambda: self._stopped or self._pending.requested)
             asked = next(job.work)
             worker.opening = time.monotonic() - begun
             return asked
@@ -282,6 +285,8 @@ class Pool:
         if attempt.outcome == "error" and attempt.taken and job.attempts < ATTEMPTS and not attempt.expansions:
             self._again(job)  # the prover broke down while it opened the theorem
             return
+        if (self._spoiled or self._pending.requested) and attempt.outcome != "right":
+            raise Interrupted("stopped")
         self.finished(job.theorem, attempt)
         with self._changed:
             self._active -= 1
@@ -291,6 +296,8 @@ class Pool:
 
     def _broken(self, worker: _Worker, job: _Job, error: Exception) -> None:
         """A new prover for the worker; the theorem is begun once more, then given up."""
+        if self._stopped:
+            raise Interrupted("stopped") from error
         assert worker.prover is not None
         worker.prover.close()
         worker.theorem = None
@@ -307,9 +314,9 @@ class Pool:
             self._ready.append(job)
             self._changed.notify_all()
 
-    def _stop(self) -> None:
+    def _stop(self, *, spoiled: bool = False) -> None:
         with self._changed:
-            self._stopped = True
+            self._stopped, self._spoiled = True, self._spoiled or spoiled
             self._changed.notify_all()
 
 

@@ -69,7 +69,7 @@ def drawn(config: SearchConfig, name: str, prompt: str, *, stop: list[str], max_
         # from its name alone, so that neither order nor batch decides what is drawn
         seed=int(digest(config.seed, name)[:7], 16),
     )
-    if config.proposals == "beam":
+    if config.proposals == "beam" and "beam" in Request.__struct_fields__:
         beam: dict[str, Any] = {"beam": True, "temperature": 0.0}
         return msgspec.structs.replace(request, **beam)
     return request

@@ -19,15 +19,15 @@ import msgspec
 from llemma.backends.base import Backend, open_backend
 from llemma.core import jsonl
 from llemma.core.console import Console
-from llemma.core.errors import Interrupted, ItemsError, LlemmaError
-from llemma.core.files import read_json, write_json
+from llemma.core.errors import Interrupted, ItemsError, LlemmaError, RecipeError
+from llemma.core.files import digest, read_json, write_json
 from llemma.core.interrupt import deferred
 from llemma.prove import whole
 from llemma.prove.attempt import Asked, Attempt, Halted, Turn, searching
-from llemma.prove.config import ProveConfig
+from llemma.prove.config import ProveConfig, SearchConfig
 from llemma.prove.journal import Journal, locked
 from llemma.prove.pool import Pool, Session
-from llemma.prove.propose import Proposer
+from llemma.prove.propose import Proposer, few_shot
 from llemma.prove.prover import Prover, open_prover
 from llemma.prove.results import Baseline, Results, Told, first_expansion, parts, row, score
 from llemma.prove.tasks import Task
@@ -38,6 +38,8 @@ VERSION = 1
 
 PROOFS, RESULTS, TREES, BASELINE = "proofs.jsonl", "results.json", "trees", "baseline"
 AUTOMATION = "automation:"
+BASELINE_SECONDS = 60.0
+"""Of the baseline, a theorem."""
 
 
 def prove(
@@ -60,9 +62,9 @@ def prove(
         identity = _identity(prover, config)
         attempts, session, journal = _attempt(backend, task, prover, identity, config, out, console)
         told = [Told(theorem, attempts[theorem.id]) for theorem in task.theorems]
+        jsonl.write(out / PROOFS, (row(attempt, _tree(journal, theorem)) for theorem, attempt in told))
         compared = _baseline(backend, told, task, prover, config, out, console) if baseline else None
         results = _results(backend, told, task, prover, identity, config, session, compared)
-        jsonl.write(out / PROOFS, (row(attempt, _tree(journal, theorem)) for theorem, attempt in told))
         write_json(out / RESULTS, results)
     _refuse_errors(told, results, out)
     return results
@@ -85,7 +87,7 @@ def _attempt(
 ) -> tuple[dict[str, Attempt], Session, Journal]:
     """Every theorem's attempt: from the journal, else made now."""
     decides = msgspec.structs.replace(config, workers=1, open=None, batch=1, max_errors=0.0)
-    journal = Journal(out / TREES, VERSION, prover, identity, backend.identity, decides)
+    journal = Journal(out / TREES, VERSION, prover, identity, backend.identity, decides, _shown(prover, config))
     kept = {theorem.id: journal.read(theorem) for theorem in task.theorems}
     attempts = {name: found for name, found in kept.items() if found is not None}
     missing = [theorem for theorem in task.theorems if theorem.id not in attempts]
@@ -113,6 +115,11 @@ def _attempt(
                 mend="the same command goes on from here",
             ) from stopped
     return attempts, session, journal
+
+
+def _shown(prover: str, config: ProveConfig) -> str:
+    """The prompts but for the theorem: other examples are other work."""
+    return few_shot(prover, "") if config.mode == "search" else digest(whole.worked(prover))
 
 
 def _last_session(out: Path) -> Session:
@@ -158,23 +165,29 @@ def _baseline(
     config: ProveConfig,
     out: Path,
     console: Console,
-) -> Baseline:
-    """What closing tactics prove in one expansion: of a run that proposes nothing else, its own first expansion."""
+) -> Baseline | None:
+    """What closing tactics prove in one expansion: of a run that proposes nothing else, its own first expansion.
+
+    None, with a warning, for a prover of which no such tactics are known.
+    """
     attempts = [attempt for _, attempt in told]
     if backend.name.startswith(AUTOMATION) and (config.mode == "search" or prover == "isabelle"):
         return Baseline(backend.name, first_expansion(attempts, task.name), round(sum(a.seconds for a in attempts), 3))
-    # Isabelle's closing methods are whole proofs; elsewhere they are tactics
+    # Isabelle's closing methods are whole proofs, and one of them searches for long; elsewhere they are tactics
+    whole_proofs = prover == "isabelle"
+    seconds = config.search.seconds if whole_proofs else min(BASELINE_SECONDS, config.search.seconds)
     plain = msgspec.structs.replace(
         config,
-        mode="whole" if prover == "isabelle" else "search",
-        search=msgspec.structs.replace(
-            config.search, protocol="default", proposals="sample", format="few-shot", samples=64, expansions=1
-        ),
+        mode="whole" if whole_proofs else "search",
+        search=SearchConfig(samples=64, expansions=1, seconds=seconds),
         max_errors=1.0,
     )
-    results = prove(
-        open_backend(AUTOMATION, prover=prover), task, prover, plain, out / BASELINE, console=console, baseline=False
-    )
+    try:
+        automation = open_backend(AUTOMATION + prover)
+    except RecipeError as error:
+        console.warn(f"no baseline: {error.what}")
+        return None
+    results = prove(automation, task, prover, plain, out / BASELINE, console=console, baseline=False)
     return Baseline(results.model, results.score, results.seconds)
 
 

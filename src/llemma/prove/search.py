@@ -95,10 +95,10 @@ class Search:
     def select(self) -> tuple[Node, State] | None:
         """The best state that waits, now counted as expanded; None when none waits or all expansions are spent."""
         while self._queue and self.expansions < self.config.expansions:
-            cost, _, number = heapq.heappop(self._queue)
+            _, _, number = heapq.heappop(self._queue)
             node = self.nodes[number]
-            if node.status != "open" or cost != -node.priority:
-                continue  # expanded by now, or queued again with a better way
+            if node.status != "open":
+                continue  # it was queued again with a better way, and that came first
             self.expansions += 1
             node.status, node.order = "expanded", self.expansions
             self._known.setdefault(node.text, number)

@@ -29,19 +29,24 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
     limits: dict[str, Any] = {name: given[name] for name in ("isolation", "step_seconds", "project") if name in given}
     if "memory" in given:
         limits["memory_mb"] = given["memory"]
-    if given.get("form") == "reprover" and given.get("mode") not in (None, "search"):
+    automatic = model.startswith("automation:")
+    # Isabelle's server checks whole theories and shows no states between; its task begins from informal proofs
+    whole = "whole" if automatic else "informal"
+    mode = given.get("mode", whole if prover == WHOLE else "search")
+    if prover == WHOLE and mode == "search":
+        raise UsageError("Isabelle checks whole proofs", where="--mode search", mend="use --mode informal or whole")
+    if given.get("form") == "reprover" and mode != "search":
         raise UsageError("that format proposes tactics", where="--format reprover", mend="leave --mode out")
-    given["mode"] = given.get("mode") or ("informal" if prover == WHOLE else "search")
-    if prover == WHOLE:
-        if given["mode"] == "search":
-            raise UsageError("Isabelle's server checks whole proofs", where="--mode search", mend="leave --mode out")
-        limits["options"] = paper() if given.get("protocol") == "llemma" else {}
-    limits["options"] = {**limits.get("options", {}), **dict(map(_option, given.get("option", ())))}
-    search = AUTOMATION if model.startswith("automation:") else {}
-    fields = {"format": given.get("form", "few-shot"), **given}
+    published = paper() if prover == WHOLE and given.get("protocol") == "llemma" else {}
+    limits["options"] = {**published, **dict(map(_option, given.get("option", ())))}
+    search = AUTOMATION if automatic and mode == "search" else {}
+    # the paper's candidates are those of a beam search
+    beam = "beam" if given.get("protocol") == "llemma" and mode == "search" else "sample"
+    fields = {"format": given.get("form", "few-shot"), "proposals": beam, **given}
     search = {**search, **{key: value for key, value in fields.items() if key in SearchConfig.__struct_fields__}}
-    run = {key: given[key] for key in ("mode", "batch") if key in given}
+    run = {key: given[key] for key in ("batch",) if key in given}
     return ProveConfig(
+        mode=mode,
         search=msgspec.convert(search, SearchConfig),
         prover=msgspec.convert(limits, ProverConfig),
         workers=given.get("workers") or min(8, os.cpu_count() or 1),
