@@ -79,13 +79,14 @@ def test_prompt_and_answer_share_the_context(folder: Path) -> None:
     assert isinstance(backend, Local)
     context = backend.model.config.max_position_embeddings
     for prompt, max_tokens in (("x", 10_000), ("what is two " * 50, 10_000), ("what is two " * 50, 3), ("", 5)):
-        ids, sampling = backend._fit(Request("a", prompt, max_tokens=max_tokens))
+        ids, sampling, _ = backend._fit(Request("a", prompt, max_tokens=max_tokens))
         assert len(ids) + sampling.max_tokens <= context
         assert sampling.max_tokens >= min(max_tokens, context // 4)
         whole = backend.tokenizer.encode(prompt)
         assert ids[0] == backend.tokenizer.bos and (len(ids) == 1 or ids[1:] == whole[-(len(ids) - 1) :])
         (sample,) = next(iter(backend.complete([Request("a", prompt, max_tokens=max_tokens)])))
         assert sample.finish != "error" and sample.tokens <= sampling.max_tokens
+        assert bool(sample.cut) == (len(ids) - 1 < len(whole))
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from llemma.backends.base import cut
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
@@ -15,6 +17,14 @@ Decode = Callable[[list[int]], str]
 Stopped = Callable[[list[int]], bool]
 # prompts, the seeds of the samples of each, settings, when a sample has ended -> the samples of each prompt
 Generate = Callable[[list[list[int]], list[list[int]], Sampling, Stopped], list[list[Generated]]]
+
+
+class Fitted(NamedTuple):
+    """A request as ids: its prompt, cut on the left where need be, and the settings with a budget that fits."""
+
+    prompt: list[int]
+    sampling: Sampling
+    cut: bool
 
 
 class Piece(NamedTuple):
@@ -28,7 +38,7 @@ class Piece(NamedTuple):
 def answers(
     requests: Sequence[Request],
     batch: int,
-    fit: Callable[[Request], tuple[list[int], Sampling]],
+    fit: Callable[[Request], Fitted],
     generate: Generate,
     decode: Decode,
 ) -> Iterator[list[Completion]]:
@@ -38,9 +48,11 @@ def answers(
     sample has a seed of its own.
     """
     groups: dict[tuple[Sampling, tuple[str, ...]], list[tuple[int, list[int]]]] = {}
+    cuts = set[int]()
     for place, request in enumerate(requests):
-        prompt, sampling = fit(request)
+        prompt, sampling, cut_off = fit(request)
         groups.setdefault((sampling, tuple(request.stop)), []).append((place, prompt))
+        cuts |= {place} if cut_off else set()
     given: dict[int, list[Completion]] = {}
     for (sampling, stop), group in groups.items():
         stopped = StopStrings(stop, decode)
@@ -53,7 +65,12 @@ def answers(
                 request, done = requests[piece.place], given.setdefault(piece.place, [])
                 done += [completion(request, i, s, decode, each) for i, s in zip(piece.samples, samples, strict=True)]
                 if len(done) == request.n:
-                    yield given.pop(piece.place)
+                    yield marked(given.pop(piece.place), piece.place in cuts)
+
+
+def marked(samples: list[Completion], cut_off: bool) -> list[Completion]:
+    """`samples`, of a prompt that has lost its beginning if `cut_off`."""
+    return [msgspec.structs.replace(sample, cut=True) for sample in samples] if cut_off else samples
 
 
 def packs(group: list[tuple[int, list[int]]], counts: Sequence[int], batch: int) -> Iterator[list[Piece]]:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from llemma.backends.base import Likelihood
-from llemma.backends.batching import Stopped, answers
+from llemma.backends.batching import Fitted, Stopped, answers
 from llemma.backends.scoring import nats
 from llemma.core.console import Console
 from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError, suggest
@@ -136,7 +136,7 @@ class Hub:
             )
         yield from answers(requests, self.batch, lambda request: fitted[id(request)], self._generate, self.decode)
 
-    def _fit(self, request: Request) -> tuple[list[int], Sampling]:
+    def _fit(self, request: Request) -> Fitted:
         """The newest ids of the prompt that leave room for `max_tokens`, as the paper's evaluation code cut them.
 
         Of a context that is too short for that, a quarter is left to the prompt.
@@ -145,7 +145,7 @@ class Hub:
         budget = min(request.max_tokens, self.context - max(1, self.context // 4))
         room = self.context - budget
         self.cut_prompts += len(ids) > room
-        return ids[-room:], Sampling(budget, request.temperature, request.top_p)
+        return Fitted(ids[-room:], Sampling(budget, request.temperature, request.top_p), len(ids) > room)
 
     def encode(self, prompt: str) -> list[int]:
         """The ids of a prompt, at least one."""

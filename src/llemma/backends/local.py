@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from llemma.backends.base import Likelihood
-from llemma.backends.batching import Stopped, answers
+from llemma.backends.batching import Fitted, Stopped, answers
 from llemma.backends.scoring import nats
 from llemma.core.errors import MissingError
 from llemma.core.files import digest
@@ -61,7 +61,7 @@ class Local:
         """See `Backend.complete`; requests of equal sampling settings are computed together."""
         yield from answers(requests, self.batch, self._fit, self._generate, self.tokenizer.decode)
 
-    def _fit(self, request: Request) -> tuple[list[int], Sampling]:
+    def _fit(self, request: Request) -> Fitted:
         """The prompt's ids, cut on the left where need be, and the settings, with a budget that fits the context.
 
         The prompt stays whole as long as a quarter of the context is left for the answer.
@@ -71,7 +71,7 @@ class Local:
         budget = min(request.max_tokens, max(context - len(ids) - 1, context // 4, 1))
         kept = max(0, context - budget - 1)
         prompt = [self.tokenizer.bos, *ids[max(0, len(ids) - kept) :]]
-        return prompt, Sampling(budget, request.temperature, request.top_p)
+        return Fitted(prompt, Sampling(budget, request.temperature, request.top_p), len(ids) > kept)
 
     def _generate(
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped

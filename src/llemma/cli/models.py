@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ MODEL = click.option(
     metavar="MODEL",
     help="run:DIR, hf:NAME, http://HOST/v1#NAME, replay:FILE or echo:",
 )
+HARNESS = click.option(
+    "--harness", type=FOLDER, metavar="DIR", help="Write results and samples into DIR as lm_eval does, for its tools."
+)
 
 
 @click.command()
@@ -36,6 +40,7 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
     from llemma.backends.base import open_backend
     from llemma.core.errors import LlemmaError
     from llemma.core.types import Request
+    from llemma.evals.shown import printable
 
     with console.progress("load", unit=""):
         backend = open_backend(model)
@@ -43,7 +48,8 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
     samples = next(iter(backend.complete([request])))
     if samples[0].finish == "error":
         raise LlemmaError(samples[0].error, where=model)
-    console.emit(samples, "\n---\n".join(sample.text for sample in samples))
+    texts = [printable(sample.text, "\n\t") if sys.stdout.isatty() else sample.text for sample in samples]
+    console.emit(samples, "\n---\n".join(texts))
 
 
 def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
@@ -90,6 +96,7 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
 @MODE
 @click.option("--plan", is_flag=True, help="Say what would be asked; ask and write nothing.")
 @click.option("--out", type=FOLDER, help="Folder; default runs/eval-MODEL.")
+@HARNESS
 @common
 def evaluate(
     model: str,
@@ -100,6 +107,7 @@ def evaluate(
     mode: Any,
     plan: bool,
     out: Path | None,
+    harness: Path | None,
     console: Console,
     **options: Any,
 ) -> None:
@@ -108,7 +116,8 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
-    from llemma.evals.shown import text
+    from llemma.evals.record import recorded
+    from llemma.evals.shown import samples, text
     from llemma.evals.task import open_task
     from llemma.evals.texts import is_folder, read_texts
     from llemma.report.published import told
@@ -136,8 +145,23 @@ def evaluate(
     folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
-    results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
-    console.emit(results, f"{text(results)}{told(folder)}\n\nevaluation: {folder}\n  next: llemma report {folder}")
+    with recorded(folder, backend, opened, [config, protocol, prompts]):
+        results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
+    shown = "" if console.quiet or console.json else samples(folder)
+    lines = [f"{text(results)}{told(folder)}", shown, f"evaluation: {folder}\n  next: llemma report {folder}"]
+    _export(folder, harness, console)
+    console.emit(results, "\n\n".join(filter(None, lines)))
+
+
+def _export(run: Path, harness: Path | None, console: Console) -> None:
+    """Under `--harness`, the evaluation in the shape in which lm_eval leaves one."""
+    if harness is not None:
+        import time
+
+        from llemma.evals.samples import export
+
+        paths = export(run, harness, time.strftime("%Y-%m-%dT%H-%M-%S"))
+        console.say(f"lm_eval's shape: {len(paths)} files in {harness}")
 
 
 def _folder_name(model: str) -> str:
@@ -147,12 +171,14 @@ def _folder_name(model: str) -> str:
 @click.command()
 @click.argument("run", type=FOLDER)
 @click.option("--judge", help="Another judge than the tasks' own.")
+@HARNESS
 @common
-def rescore(run: Path, judge: str | None, console: Console) -> None:
+def rescore(run: Path, judge: str | None, harness: Path | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
     from llemma.evals.shown import text
     from llemma.report.published import told
 
     results = runner.rescore(run, judge)
+    _export(run, harness, console)
     console.emit(results, text(results) + told(run))
