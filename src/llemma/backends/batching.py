@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from llemma.backends.base import cut
+from llemma.backends.base import cut, failed
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model.sampling import Generated, Sampling
@@ -17,6 +17,8 @@ Decode = Callable[[list[int]], str]
 Stopped = Callable[[list[int]], bool]
 # prompts, the seeds of the samples of each, settings, when a sample has ended -> the samples of each prompt
 Generate = Callable[[list[list[int]], list[list[int]], Sampling, Stopped], list[list[Generated]]]
+# prompts, the width, new tokens at most, when a continuation has ended -> the best continuations of each prompt
+Search = Callable[[list[list[int]], int, int, Stopped], list[list[Generated]]]
 
 
 class Fitted(NamedTuple):
@@ -66,6 +68,37 @@ def answers(
                 done += [completion(request, i, s, decode, each) for i, s in zip(piece.samples, samples, strict=True)]
                 if len(done) == request.n:
                     yield marked(given.pop(piece.place), piece.place in cuts)
+
+
+def searched(
+    requests: Sequence[Request],
+    batch: int,
+    fit: Callable[[Request], Fitted],
+    search: Search,
+    decode: Decode,
+) -> Iterator[list[Completion]]:
+    """The best continuations of each request by beam search, of width `request.n`; at most `batch` beams at once."""
+    groups: dict[tuple[int, int, tuple[str, ...]], list[tuple[Request, Fitted]]] = {}
+    for request in requests:
+        fitted = fit(request)
+        key = (request.n, fitted.sampling.max_tokens, tuple(request.stop))
+        groups.setdefault(key, []).append((request, fitted))
+    for (width, budget, stop), group in groups.items():
+        group.sort(key=lambda item: -len(item[1].prompt))
+        stopped, size = StopStrings(stop, decode), max(1, batch // width)
+        for pack in (group[start : start + size] for start in range(0, len(group), size)):
+            started = time.monotonic()
+            found = search([fitted.prompt for _, fitted in pack], width, budget, stopped)
+            each = (time.monotonic() - started) / (len(pack) * width)
+            for (request, fitted), best in zip(pack, found, strict=True):
+                made = [completion(request, i, one, decode, each) for i, one in enumerate(best)]
+                lacking = failed(request, f"the search found {len(best)} continuations", range(len(best), width))
+                yield marked(made + lacking, fitted.cut)
+
+
+def apart(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]:
+    """Those whose samples are drawn, and those whose continuations are searched for."""
+    return [r for r in requests if not r.beam], [r for r in requests if r.beam]
 
 
 def marked(samples: list[Completion], cut_off: bool) -> list[Completion]:

@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llemma.backends import beam
 from llemma.backends.base import Likelihood
-from llemma.backends.batching import Fitted, Stopped, answers
+from llemma.backends.batching import Fitted, Stopped, answers, apart, searched
 from llemma.backends.scoring import nats
 from llemma.core.errors import MissingError
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model import weights
+from llemma.model.decode import SharedState
 from llemma.model.generate import Generated, Sampling, generate, prefix_of
 from llemma.model.llama import Llama
 from llemma.tokens import tokenizer as tokenizers
@@ -59,7 +61,9 @@ class Local:
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
         """See `Backend.complete`; requests of equal sampling settings are computed together."""
-        yield from answers(requests, self.batch, self._fit, self._generate, self.tokenizer.decode)
+        drawn, sought = apart(requests)
+        yield from answers(drawn, self.batch, self._fit, self._generate, self.tokenizer.decode)
+        yield from searched(sought, self.batch, self._fit, self._search, self.tokenizer.decode)
 
     def _fit(self, request: Request) -> Fitted:
         """The prompt's ids, cut on the left where need be, and the settings, with a budget that fits the context.
@@ -78,6 +82,11 @@ class Local:
     ) -> list[list[Generated]]:
         eos = self.tokenizer.eos
         return generate(self.model, prompts, seeds, sampling, eos=eos, stopped=stopped, prefix=self.prefix)
+
+    @torch.inference_mode()
+    def _search(self, prompts: list[list[int]], width: int, max_tokens: int, stopped: Stopped) -> list[list[Generated]]:
+        state = SharedState(self.prefix.forward, self.prefix, prompts, [width] * len(prompts))
+        return beam.search(state, len(prompts), width, max_tokens, {self.tokenizer.eos}, stopped)
 
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         """The likelihood of each text after the beginning-of-document token."""

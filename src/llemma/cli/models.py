@@ -34,9 +34,12 @@ HARNESS = click.option(
 @click.option("--temperature", default=0.0, type=click.FloatRange(0), help="0 takes the most probable token.")
 @click.option("--top-p", default=1.0, type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling.")
 @click.option("--seed", default=0, help="Seed of the sampling.")
+@click.option("--beam", is_flag=True, help="The N most probable continuations that a beam search of width N finds.")
 @common
-def generate(model: str, prompt: str, n: int, console: Console, **options: Any) -> None:
+def generate(model: str, prompt: str, n: int, beam: bool, console: Console, **options: Any) -> None:
     """Continue PROMPT."""
+    import msgspec
+
     from llemma.backends.base import open_backend
     from llemma.core.errors import LlemmaError
     from llemma.core.types import Request
@@ -44,7 +47,7 @@ def generate(model: str, prompt: str, n: int, console: Console, **options: Any) 
 
     with console.progress("load", unit=""):
         backend = open_backend(model)
-    request = Request(id="prompt", prompt=prompt, n=n, **options)
+    request = Request(id="prompt", prompt=prompt, n=n, beam=beam or msgspec.UNSET, **options)
     samples = next(iter(backend.complete([request])))
     if samples[0].finish == "error":
         raise LlemmaError(samples[0].error, where=model)

@@ -68,7 +68,16 @@ class Http:
         self.answered = 0  # requests of this process
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
-        """See `Backend.complete`. A server that is gone for good raises `LlemmaError`, with the number of answers."""
+        """See `Backend.complete`. A server that is gone for good raises `LlemmaError`, with the number of answers.
+
+        A beam search is refused: the API has no field for it, and a server that ignores one would answer greedily.
+        """
+        if any(request.beam for request in requests):
+            raise MissingError(
+                "a server cannot be asked for a beam search",
+                where=self.name,
+                mend="draw samples (temperature above 0), or load the model here: hf:NAME, run:DIR",
+            )
         try:
             for answer in background(lambda: self._answers(requests)):
                 self.answered += any(sample.finish != "error" for sample in answer)
