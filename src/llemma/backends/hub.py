@@ -47,6 +47,10 @@ class HubOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     batch: int = 64
     """Samples computed at once."""
 
+    batching: Literal["auto", "continuous", "static"] = "auto"
+    """Of greedy requests: `continuous` lets the next one in as soon as one ends, `static` computes batch after batch;
+    `auto`: continuous on a GPU, for models that transformers' continuous batching has."""
+
     chat: bool = False
     """Each prompt as a user's message in the model's chat template."""
 
@@ -116,10 +120,27 @@ class Hub:
         self.eos = _ends(self.model, self.tokenizer)
         self.encodes = bool(self.model.config.is_encoder_decoder)
         self.state, why = (hub_encoder.states if self.encodes else hub_network.states)(self.model)
+        self.continuous = self._continuous()
         self.cut_prompts = 0
         if why:
             warn(f"{name} computes the beginning that prompts share for each of them: {why}")
         self._check_chat()
+
+    def _continuous(self) -> bool:
+        """Whether greedy requests are batched continuously; what was asked for and cannot be is an error."""
+        wanted = self.options.batching
+        if wanted == "static" or (wanted == "auto" and (self.encodes or self.model.device.type != "cuda")):
+            return False
+        from llemma.backends import hub_continuous
+
+        why = "its prompts go to an encoder" if self.encodes else hub_continuous.obstacle(self.model)
+        if why and wanted == "continuous":
+            raise MissingError(
+                f"no continuous batching of this model: {why}", where=self.name, mend="ask with ?batching=static"
+            )
+        if why:
+            self.warn(f"{self.name} is asked batch by batch, because transformers' continuous batching refuses: {why}")
+        return not why
 
     def _check_chat(self) -> None:
         template = getattr(self.tokenizer, "chat_template", None)
@@ -137,6 +158,14 @@ class Hub:
             self.warn(
                 f"{self.cut_prompts} of {len(requests)} prompts lose their beginning: {self.name} sees {self.context} "
                 "tokens, with the answer; later ones are cut without another warning"
+            )
+        if self.continuous:
+            from llemma.backends import hub_continuous
+
+            greedy = [request for request in drawn if request.temperature == 0]
+            drawn = [request for request in drawn if request.temperature > 0]
+            yield from hub_continuous.answers(
+                self.model, greedy, lambda request: fitted[id(request)], self.decode, self.eos, self.batch
             )
         yield from answers(drawn, self.batch, lambda request: fitted[id(request)], self._generate, self.decode)
         yield from searched(sought, self.batch, lambda request: fitted[id(request)], self._search, self.decode)
