@@ -110,10 +110,11 @@ def _loop(model: PreTrainedModel, work: Sequence[Fitted], eos: Collection[int], 
     before, level = model.config._attn_implementation, log.level
     log.setLevel(logging.CRITICAL)  # what goes wrong comes back as an error
     model.set_attn_implementation("sdpa")
-    generation = GenerationConfig(do_sample=False, eos_token_id=sorted(eos) or -1, pad_token_id=0, max_new_tokens=1)
+    greedy = {"do_sample": False, "eos_token_id": sorted(eos) or -1, "pad_token_id": 0, "max_new_tokens": 1}
+    open_manager: Any = model.continuous_batching_context_manager
     try:
-        with model.continuous_batching_context_manager(
-            generation_config=generation,
+        with open_manager(
+            generation_config=GenerationConfig(**greedy),  # type: ignore[no-untyped-call]
             continuous_batching_config=_settings(model, work, rows),
             warmup=model.device.type == "cuda",
             timeout=5,

@@ -1,4 +1,4 @@
-"""Checkpoints as Hugging Face folders: `config.json`, `model*.safetensors`, tokenizer files."""
+"""Checkpoints as Hugging Face folders: `config.json`, `generation_config.json`, weights in safetensors, tokenizer."""
 
 from __future__ import annotations
 
@@ -78,6 +78,16 @@ def hf_config(config: LlamaConfig, bos: int, eos: int, dtype: str = "float32") -
     }
 
 
+def generation_config(bos: int, eos: int) -> dict[str, Any]:
+    """`generation_config.json`: draw from the model's own distribution, unless greedy decoding is asked for.
+
+    Servers (`transformers serve`) heed a request's temperature only under `do_sample`, and would keep no more than the
+    50 most probable tokens without `top_k`: 0 is none of that.
+    """
+    sampling = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    return {"bos_token_id": bos, "eos_token_id": eos, **sampling}
+
+
 def save(model: Llama, folder: Path, *, tokenizer: Path, bos: int, eos: int) -> None:
     """Write a checkpoint into `folder` (made if need be); `tokenizer` is the folder whose files go along.
 
@@ -88,6 +98,7 @@ def save(model: Llama, folder: Path, *, tokenizer: Path, bos: int, eos: int) -> 
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     dtype = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     (folder / "config.json").write_text(json.dumps(hf_config(model.config, bos, eos, dtype), indent=2) + "\n")
+    (folder / "generation_config.json").write_text(json.dumps(generation_config(bos, eos), indent=2) + "\n")
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, folder / name)
