@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.backends.base import open_backend
-from llemma.backends.local import Local
+from llemma.backends.local import Local, checkpoint_of
 from llemma.backends.scoring import windows
 from llemma.core.errors import MissingError
 from llemma.core.types import Request
@@ -92,3 +93,15 @@ def test_prompt_and_answer_share_the_context(folder: Path) -> None:
 def test_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no checkpoint"):
         open_backend(f"run:{tmp_path}")
+
+
+@pytest.mark.parametrize("scheme", ["run", "hf"])
+def test_lengths_say_what_will_be_cut(folder: Path, scheme: str) -> None:
+    if scheme == "hf":
+        pytest.importorskip("transformers")
+    backend: Any = open_backend(f"{scheme}:{checkpoint_of(folder)}")
+    for words in (1, 5, 20, 200):
+        request = Request("a", "what is two " * words, max_tokens=9)
+        tokens, room = backend.lengths(request)
+        [[sample]] = backend.complete([request])
+        assert bool(sample.cut) == (tokens > room)

@@ -176,10 +176,18 @@ class Hub:
         Of a context that is too short for that, a quarter is left to the prompt. An encoder has its context for itself.
         """
         ids = self.encode(request.prompt)
-        budget = min(request.max_tokens, self.context - (0 if self.encodes else max(1, self.context // 4)))
-        room = self.context - (0 if self.encodes else budget)
+        budget, room = self._room(request)
         self.cut_prompts += len(ids) > room
         return Fitted(ids[-room:], Sampling(budget, request.temperature, request.top_p), len(ids) > room)
+
+    def _room(self, request: Request) -> tuple[int, int]:
+        """New tokens at most, and tokens of the prompt."""
+        budget = min(request.max_tokens, self.context - (0 if self.encodes else max(1, self.context // 4)))
+        return budget, self.context - (0 if self.encodes else budget)
+
+    def lengths(self, request: Request) -> tuple[int, int]:
+        """The tokens of a request's prompt, and how many of them fit beside its answer."""
+        return len(self.encode(request.prompt)), self._room(request)[1]
 
     def encode(self, prompt: str) -> list[int]:
         """The ids of a prompt, at least one."""

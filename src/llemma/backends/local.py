@@ -77,6 +77,13 @@ class Local:
         prompt = [self.tokenizer.bos, *ids[max(0, len(ids) - kept) :]]
         return Fitted(prompt, Sampling(budget, request.temperature, request.top_p), len(ids) > kept)
 
+    def lengths(self, request: Request) -> tuple[int, int]:
+        """The tokens of a request's prompt, and how many of them fit beside its answer."""
+        _, sampling, _ = self._fit(request)
+        return len(self.tokenizer.encode(request.prompt)), self.model.config.max_position_embeddings - (
+            sampling.max_tokens + 1
+        )
+
     def _generate(
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
     ) -> list[list[Generated]]:

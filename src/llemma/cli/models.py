@@ -97,7 +97,14 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     help="Worked examples {problem, solution, answer}, or those of an installed lm_eval.",
 )
 @MODE
-@click.option("--plan", is_flag=True, help="Say what would be asked; ask and write nothing.")
+@click.option("--plan", is_flag=True, help="Say what would be asked, with time and cost; ask and write nothing.")
+@click.option("--speed", type=click.FloatRange(0, min_open=True), help="For --plan: new tokens a second.")
+@click.option(
+    "--price",
+    type=(float, float),
+    metavar="IN OUT",
+    help="For --plan: of a million prompt tokens, and of new ones.",
+)
 @click.option("--out", type=FOLDER, help="Folder; default runs/eval-MODEL.")
 @HARNESS
 @common
@@ -109,6 +116,8 @@ def evaluate(
     prompts: str | None,
     mode: Any,
     plan: bool,
+    speed: float | None,
+    price: tuple[float, float] | None,
     out: Path | None,
     harness: Path | None,
     console: Console,
@@ -119,6 +128,7 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
+    from llemma.evals.fitting import check_context
     from llemma.evals.record import recorded
     from llemma.evals.shown import samples, text
     from llemma.evals.task import open_task
@@ -141,13 +151,15 @@ def evaluate(
         runner.check(opened)
         folders = [Path(name) for name in names if is_folder(name)]
         texts = {group: documents for folder in folders for group, documents in read_texts(folder).items()}
+    folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     if plan:
         estimates = [estimate.estimate(task, config) for task in opened] + estimate.of_texts(texts, config)
+        estimates = estimate.priced(estimates, runner.costs(folder), speed, price)
         console.emit(estimates, f"{estimate.text(estimates)}\nnothing was asked or written")
         return
-    folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
+        check_context(backend, opened, config, console.warn)
     with recorded(folder, backend, opened, [config, protocol, prompts]):
         results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
     shown = "" if console.quiet or console.json else samples(folder)

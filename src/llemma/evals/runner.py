@@ -90,6 +90,11 @@ def evaluate(
     return _settle(out, facts, problems)
 
 
+def costs(out: Path) -> list[Cost]:
+    """What the evaluation in `out` has cost; nothing where there is none."""
+    return read_json(out / RESULTS, Results).llemma.costs if (out / RESULTS).is_file() else []
+
+
 def rescore(out: Path, judge: str | None = None) -> Results:
     """Judge the stored completions of `out` again, by the same judges or all by `judge`; no model is needed."""
     facts = read_json(out / RESULTS, Results).llemma
