@@ -38,9 +38,11 @@ def test_time_and_cost_follow_from_a_speed_and_a_price(sums):
 def test_an_earlier_evaluation_tells_length_and_speed(sums):
     plan = estimate(sums, EvalConfig(k=3, limit=4, max_tokens=50))
     before = Cost("sums", seconds=5.0, samples=10, tokens=100)
-    [told] = priced([plan], [Cost("other"), before])
+    [told] = priced([plan], [(Cost("other"), 50), (before, 50)])
     assert (told.expected_tokens, told.seconds) == (160, 8.0) and "time: about 8s" in text([told])
-    [other] = priced([plan], [Cost("other", seconds=5.0, samples=10, tokens=100)])  # its speed, not its lengths
+    [other] = priced([plan], [(Cost("other", seconds=5.0, samples=10, tokens=100), 50)])  # its speed, not its lengths
     assert (other.expected_tokens, other.seconds) == (None, 40.0)
-    [faster] = priced([plan], [before], speed=80.0)
+    [faster] = priced([plan], [(before, 50)], speed=80.0)
     assert faster.seconds == 2.0
+    [longer] = priced([plan], [(before, 40)])  # its completions were cut off earlier
+    assert (longer.expected_tokens, longer.seconds) == (None, 40.0)

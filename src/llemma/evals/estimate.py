@@ -68,21 +68,23 @@ def estimate(task: Task, config: EvalConfig) -> Estimate:
 
 def priced(
     estimates: Sequence[Estimate],
-    costs: Sequence[Cost] = (),
+    costs: Sequence[tuple[Cost, int]] = (),
     speed: float | None = None,
     price: tuple[float, float] | None = None,
 ) -> list[Estimate]:
     """`estimates` with time and cost, where these can be told.
 
-    `costs` are those of an earlier evaluation of the model: its completions' lengths and, where `speed` (new tokens a
-    second) is not given, its speed count. `price` is that of a million prompt tokens and of a million new ones.
+    `costs` are those of an earlier evaluation of the model, with the budgets of its tasks: its speed counts where
+    `speed` (new tokens a second) is not given, and the length of its completions where the budget is the same. `price`
+    is that of a million prompt tokens and of a million new ones.
     """
     found = []
     for each in estimates:
-        before = next((cost for cost in costs if cost.task == each.task), None)
-        known = [cost for cost in (before, *costs) if cost is not None and cost.tokens_per_second]
-        rate = speed or (known[0].tokens_per_second if known else None)
-        length = before.tokens / before.samples if before is not None and before.tokens else None
+        own = [(cost, budget) for cost, budget in costs if cost.task == each.task]
+        rates = [cost.tokens_per_second for cost, _ in (*own, *costs) if cost.tokens_per_second]
+        rate = speed or (rates[0] if rates else None)
+        like = [cost for cost, budget in own if cost.tokens and budget * each.completions == each.new_tokens]
+        length = like[0].tokens / like[0].samples if like else None
         expected = round(length * each.completions) if length else None
         new = expected or each.new_tokens
         paid = (each.prompt_tokens * price[0] + each.new_tokens * price[1]) / 1e6 if price else None

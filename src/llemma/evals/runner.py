@@ -90,9 +90,13 @@ def evaluate(
     return _settle(out, facts, problems)
 
 
-def costs(out: Path) -> list[Cost]:
-    """What the evaluation in `out` has cost; nothing where there is none."""
-    return read_json(out / RESULTS, Results).llemma.costs if (out / RESULTS).is_file() else []
+def costs(out: Path) -> list[tuple[Cost, int]]:
+    """What each task of the evaluation in `out` has cost, and its budget of new tokens; nothing where there is none."""
+    if not (out / RESULTS).is_file():
+        return []
+    facts = read_json(out / RESULTS, Results).llemma
+    budgets = {task.task: task.max_tokens for task in facts.tasks}
+    return [(cost, budgets.get(cost.task, 0)) for cost in facts.costs]
 
 
 def rescore(out: Path, judge: str | None = None) -> Results:
