@@ -197,14 +197,15 @@ def test_a_long_prompt_keeps_its_newest_tokens_and_that_is_said_once(folder: Pat
     said: list[str] = []
     hub = opened(f"{folder}?bos=true", warn=said.append)
     long = Request("long", SHOTS * 4, max_tokens=20)
-    ids, sampling = hub._fit(long)
+    ids, sampling, _ = hub._fit(long)
     assert ids == hub.encode(SHOTS * 4)[-(CONTEXT - 20) :] and sampling.max_tokens == 20
     hub.cut_prompts = 0
     for _ in range(2):
         [[sample]] = hub.complete([long])
-        assert sample.tokens <= 20
+        assert sample.tokens <= 20 and sample.cut is True
     assert hub.cut_prompts == 2 and len(said) == 1 and "1 of 1 prompts lose their beginning" in said[0]
-    ids, sampling = hub._fit(Request("greedy", SHOTS * 4, max_tokens=10_000))
+    assert not next(hub.complete([Request("short", "two", max_tokens=2)]))[0].cut
+    ids, sampling, _ = hub._fit(Request("greedy", SHOTS * 4, max_tokens=10_000))
     assert len(ids) + sampling.max_tokens == CONTEXT and len(ids) == CONTEXT // 4
 
 

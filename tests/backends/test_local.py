@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.backends.base import open_backend
-from llemma.backends.local import Local
+from llemma.backends.local import Local, checkpoint_of
 from llemma.backends.scoring import windows
 from llemma.core.errors import MissingError
 from llemma.core.types import Request
@@ -79,15 +80,28 @@ def test_prompt_and_answer_share_the_context(folder: Path) -> None:
     assert isinstance(backend, Local)
     context = backend.model.config.max_position_embeddings
     for prompt, max_tokens in (("x", 10_000), ("what is two " * 50, 10_000), ("what is two " * 50, 3), ("", 5)):
-        ids, sampling = backend._fit(Request("a", prompt, max_tokens=max_tokens))
+        ids, sampling, _ = backend._fit(Request("a", prompt, max_tokens=max_tokens))
         assert len(ids) + sampling.max_tokens <= context
         assert sampling.max_tokens >= min(max_tokens, context // 4)
         whole = backend.tokenizer.encode(prompt)
         assert ids[0] == backend.tokenizer.bos and (len(ids) == 1 or ids[1:] == whole[-(len(ids) - 1) :])
         (sample,) = next(iter(backend.complete([Request("a", prompt, max_tokens=max_tokens)])))
         assert sample.finish != "error" and sample.tokens <= sampling.max_tokens
+        assert bool(sample.cut) == (len(ids) - 1 < len(whole))
 
 
 def test_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="no checkpoint"):
         open_backend(f"run:{tmp_path}")
+
+
+@pytest.mark.parametrize("scheme", ["run", "hf"])
+def test_lengths_say_what_will_be_cut(folder: Path, scheme: str) -> None:
+    if scheme == "hf":
+        pytest.importorskip("transformers")
+    backend: Any = open_backend(f"{scheme}:{checkpoint_of(folder)}")
+    for words in (1, 5, 20, 200):
+        request = Request("a", "what is two " * words, max_tokens=9)
+        tokens, room = backend.lengths(request)
+        [[sample]] = backend.complete([request])
+        assert bool(sample.cut) == (tokens > room)

@@ -11,7 +11,7 @@ from llemma.backends.base import Likelihood
 from llemma.cli.main import run
 from llemma.core import jsonl, registry
 from llemma.core.files import read_json
-from llemma.core.types import Completion, Request, Verdict
+from llemma.core.types import Completion, Request, RunRecord, Verdict
 from llemma.evals.benchmarks import TABLE
 from llemma.evals.results import Results
 from llemma.evals.task import open_task
@@ -80,6 +80,24 @@ def test_recorded_completions_get_their_verdicts(data: Path, said: Path, tmp_pat
     assert {task.protocol for task in facts.values()} == {"default"}
     assert (facts["gsm8k"].shots, facts["math"].shots, facts["gsm8k"].max_tokens) == (8, 4, 1024)
     assert facts["math"].data is not None and facts["math"].data.origin == "math/test.jsonl"
+
+
+def test_samples_are_shown_to_people_and_the_run_is_on_record(
+    data: Path, said: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["eval", "-m", f"replay:{said}", "-t", "gsm8k", "--data", str(data), "--out", str(out)]
+    assert run([*command, "--harness", str(tmp_path / "harness")]) == 0
+    assert "✓ right  gsm8k/0, answer 18, gold 18" in capsys.readouterr().out
+    names = sorted(path.name.partition("_2")[0] for path in (tmp_path / "harness").iterdir())
+    assert names == ["results", "samples_gsm8k"]
+    record = read_json(out / "run.json", RunRecord)
+    assert record.state == "done" and record.inputs["gsm8k"].startswith("gsm8k/test.jsonl sha256:")
+    for option in ("--json", "-q"):
+        assert run([*command, option]) == 0
+        assert "gsm8k/0" not in capsys.readouterr().out
+    assert run(["rescore", str(out), "--harness", str(tmp_path / "again")]) == 0
+    assert len(list((tmp_path / "again").iterdir())) == 2
 
 
 def test_the_protocol_llemma_judges_the_same_completions_as_published(data: Path, said: Path, tmp_path: Path) -> None:

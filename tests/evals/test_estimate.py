@@ -1,6 +1,7 @@
 from llemma.core.types import Document
 from llemma.evals.config import EvalConfig
-from llemma.evals.estimate import BYTES_PER_TOKEN, estimate, of_texts, text
+from llemma.evals.cost import Cost
+from llemma.evals.estimate import BYTES_PER_TOKEN, estimate, of_texts, priced, text
 from llemma.evals.runner import load
 
 
@@ -24,3 +25,24 @@ def test_texts_are_read_in_passages_and_nothing_is_generated():
     (found,) = of_texts({"web": documents}, EvalConfig(perplexity_bytes=240))
     assert (found.task, found.requests, found.completions, found.prompt_tokens) == ("web", 3, 0, 80)
     assert "bits per byte" in text([found])
+
+
+def test_time_and_cost_follow_from_a_speed_and_a_price(sums):
+    plan = estimate(sums, EvalConfig(k=3, limit=4, max_tokens=50))
+    assert "time: unknown" in text([plan]) and "cost" not in text(priced([plan]))
+    [told] = priced([plan], speed=10.0, price=(1.0, 2.0))
+    assert told.seconds == 80.0 and told.price == (plan.prompt_tokens + 2 * 800) / 1e6
+    assert "time: at most about 1m20s" in text([told]) and "cost: about 0.00" in text([told])
+
+
+def test_an_earlier_evaluation_tells_length_and_speed(sums):
+    plan = estimate(sums, EvalConfig(k=3, limit=4, max_tokens=50))
+    before = Cost("sums", seconds=5.0, samples=10, tokens=100)
+    [told] = priced([plan], [(Cost("other"), 50), (before, 50)])
+    assert (told.expected_tokens, told.seconds) == (160, 8.0) and "time: about 8s" in text([told])
+    [other] = priced([plan], [(Cost("other", seconds=5.0, samples=10, tokens=100), 50)])  # its speed, not its lengths
+    assert (other.expected_tokens, other.seconds) == (None, 40.0)
+    [faster] = priced([plan], [(before, 50)], speed=80.0)
+    assert faster.seconds == 2.0
+    [longer] = priced([plan], [(before, 40)])  # its completions were cut off earlier
+    assert (longer.expected_tokens, longer.seconds) == (None, 40.0)

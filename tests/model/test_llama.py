@@ -153,3 +153,11 @@ def test_the_nucleus_holds_the_most_probable_tokens_only() -> None:
     assert (found == 0).float().mean().item() == pytest.approx(0.5 / 0.8, abs=0.01)
     assert nucleus(logits, 1e-9, draws).unique().tolist() == [0]
     assert len(nucleus(logits, 1.0, draws).unique()) == 4
+
+
+def test_what_is_saved_is_asked_for_samples_of_the_whole_distribution(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    folder = save(model(), tmp_path)
+    settings = transformers.GenerationConfig.from_pretrained(folder)
+    assert (settings.do_sample, settings.temperature, settings.top_p, settings.top_k) == (True, 1.0, 1.0, 0)
+    assert (settings.bos_token_id, settings.eos_token_id) == (0, 1)

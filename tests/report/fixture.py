@@ -274,6 +274,7 @@ def cost() -> dict[str, Any]:
         "tokens": 34_560,
         "latencies": waits,
         "judging": 0.4,
+        "cut": 5,
     }
 
 

@@ -84,6 +84,7 @@ def test_the_overview_tells_parts_curves_costs_and_samples(report: Path, made: M
     assert len(drawn.xpath(".//figure//*[local-name()='svg']")) == 1
     assert [cell.text for cell in drawn.xpath(".//tbody//th")] == ["1", "2", "4", "8"]
     assert "34.6k" in cost.text_content() and "0.11, 0.52" in cost.text_content()
+    assert "5 prompts of generated-math" in cost.text_content() and "lost their beginning" in cost.text_content()
     badges = [" ".join(badge.text_content().split()) for badge in reading.xpath(".//*[contains(@class, 'badge')]")]
     assert badges[:2] == ["right", "wrong"] and badges[2] in ("no answer", "cut off")
     assert not tree.xpath("//section[@id='published']")  # no model of the paper

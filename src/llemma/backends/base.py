@@ -57,6 +57,8 @@ class Backend(Protocol):
         """The likelihood of each text, in order. Raises `MissingError` at the call where the backend has none."""
         ...
 
+    # A backend that has its model's tokenizer also has `lengths(request) -> (tokens of the prompt, tokens that fit)`.
+
 
 def open_backend(spec: str, **options: Any) -> Backend:
     """Open the model called `spec`; an unknown scheme is a `RecipeError` with a suggestion."""

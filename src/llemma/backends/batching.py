@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from llemma.backends.base import cut
+import msgspec
+
+from llemma.backends.base import cut, failed
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model.sampling import Generated, Sampling
@@ -15,6 +17,16 @@ Decode = Callable[[list[int]], str]
 Stopped = Callable[[list[int]], bool]
 # prompts, the seeds of the samples of each, settings, when a sample has ended -> the samples of each prompt
 Generate = Callable[[list[list[int]], list[list[int]], Sampling, Stopped], list[list[Generated]]]
+# prompts, the width, new tokens at most, when a continuation has ended -> the best continuations of each prompt
+Search = Callable[[list[list[int]], int, int, Stopped], list[list[Generated]]]
+
+
+class Fitted(NamedTuple):
+    """A request as ids: its prompt, cut on the left where need be, and the settings with a budget that fits."""
+
+    prompt: list[int]
+    sampling: Sampling
+    cut: bool
 
 
 class Piece(NamedTuple):
@@ -28,7 +40,7 @@ class Piece(NamedTuple):
 def answers(
     requests: Sequence[Request],
     batch: int,
-    fit: Callable[[Request], tuple[list[int], Sampling]],
+    fit: Callable[[Request], Fitted],
     generate: Generate,
     decode: Decode,
 ) -> Iterator[list[Completion]]:
@@ -38,9 +50,11 @@ def answers(
     sample has a seed of its own.
     """
     groups: dict[tuple[Sampling, tuple[str, ...]], list[tuple[int, list[int]]]] = {}
+    cuts = set[int]()
     for place, request in enumerate(requests):
-        prompt, sampling = fit(request)
+        prompt, sampling, cut_off = fit(request)
         groups.setdefault((sampling, tuple(request.stop)), []).append((place, prompt))
+        cuts |= {place} if cut_off else set()
     given: dict[int, list[Completion]] = {}
     for (sampling, stop), group in groups.items():
         stopped = StopStrings(stop, decode)
@@ -53,7 +67,43 @@ def answers(
                 request, done = requests[piece.place], given.setdefault(piece.place, [])
                 done += [completion(request, i, s, decode, each) for i, s in zip(piece.samples, samples, strict=True)]
                 if len(done) == request.n:
-                    yield given.pop(piece.place)
+                    yield marked(given.pop(piece.place), piece.place in cuts)
+
+
+def searched(
+    requests: Sequence[Request],
+    batch: int,
+    fit: Callable[[Request], Fitted],
+    search: Search,
+    decode: Decode,
+) -> Iterator[list[Completion]]:
+    """The best continuations of each request by beam search, of width `request.n`; at most `batch` beams at once."""
+    groups: dict[tuple[int, int, tuple[str, ...]], list[tuple[Request, Fitted]]] = {}
+    for request in requests:
+        fitted = fit(request)
+        key = (request.n, fitted.sampling.max_tokens, tuple(request.stop))
+        groups.setdefault(key, []).append((request, fitted))
+    for (width, budget, stop), group in groups.items():
+        group.sort(key=lambda item: -len(item[1].prompt))
+        stopped, size = StopStrings(stop, decode), max(1, batch // width)
+        for pack in (group[start : start + size] for start in range(0, len(group), size)):
+            started = time.monotonic()
+            found = search([fitted.prompt for _, fitted in pack], width, budget, stopped)
+            each = (time.monotonic() - started) / (len(pack) * width)
+            for (request, fitted), best in zip(pack, found, strict=True):
+                made = [completion(request, i, one, decode, each) for i, one in enumerate(best)]
+                lacking = failed(request, f"the search found {len(best)} continuations", range(len(best), width))
+                yield marked(made + lacking, fitted.cut)
+
+
+def apart(requests: Sequence[Request]) -> tuple[list[Request], list[Request]]:
+    """Those whose samples are drawn, and those whose continuations are searched for."""
+    return [r for r in requests if not r.beam], [r for r in requests if r.beam]
+
+
+def marked(samples: list[Completion], cut_off: bool) -> list[Completion]:
+    """`samples`, of a prompt that has lost its beginning if `cut_off`."""
+    return [msgspec.structs.replace(sample, cut=True) for sample in samples] if cut_off else samples
 
 
 def packs(group: list[tuple[int, list[int]]], counts: Sequence[int], batch: int) -> Iterator[list[Piece]]:

@@ -16,8 +16,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from llemma.backends.base import Likelihood
-from llemma.backends.batching import Stopped, answers
+from llemma.backends import beam
+from llemma.backends.base import Likelihood, no_likelihoods
+from llemma.backends.batching import Fitted, Stopped, answers, apart, searched
 from llemma.backends.scoring import nats
 from llemma.core.console import Console
 from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError, suggest
@@ -27,6 +28,7 @@ from llemma.model.decode import decode
 from llemma.model.sampling import Generated, Row, Sampling
 
 CONTEXT = 2048  # of a model that does not say
+ENCODER_CONTEXT = 8192  # of an encoder that does not: those of the T5 kind have relative positions and no bound
 
 
 class HubOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,6 +46,10 @@ class HubOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     batch: int = 64
     """Samples computed at once."""
+
+    batching: Literal["auto", "continuous", "static"] = "auto"
+    """Of greedy requests: `continuous` lets the next one in as soon as one ends, `static` computes batch after batch;
+    `auto`: continuous on a GPU, for models that transformers' continuous batching has."""
 
     chat: bool = False
     """Each prompt as a user's message in the model's chat template."""
@@ -98,7 +104,7 @@ class Hub:
     """A transformers model in this process; `cut_prompts` counts the prompts that were too long for its context."""
 
     def __init__(self, name: str, model: str, options: HubOptions, warn: Callable[[str], None]) -> None:
-        from llemma.backends import hub_files, hub_network
+        from llemma.backends import hub_encoder, hub_files, hub_network
 
         self.name, self.options, self.warn, self.batch = name, options, warn, options.batch
         folder, content = hub_files.find(model, options.revision, options.trust_remote_code)
@@ -110,13 +116,31 @@ class Hub:
         self.model = _model(folder, self.dtype, options)
         self.device = _device(self.model)
         self.config = self.model.config.get_text_config(decoder=True)
-        self.context = _context(self.config, self.tokenizer)
+        self.context = _context(self.model.config, self.tokenizer)
         self.eos = _ends(self.model, self.tokenizer)
-        self.state, why = hub_network.states(self.model)
+        self.encodes = bool(self.model.config.is_encoder_decoder)
+        self.state, why = (hub_encoder.states if self.encodes else hub_network.states)(self.model)
+        self.continuous = self._continuous()
         self.cut_prompts = 0
         if why:
             warn(f"{name} computes the beginning that prompts share for each of them: {why}")
         self._check_chat()
+
+    def _continuous(self) -> bool:
+        """Whether greedy requests are batched continuously; what was asked for and cannot be is an error."""
+        wanted = self.options.batching
+        if wanted == "static" or (wanted == "auto" and (self.encodes or self.model.device.type != "cuda")):
+            return False
+        from llemma.backends import hub_continuous
+
+        why = "its prompts go to an encoder" if self.encodes else hub_continuous.obstacle(self.model)
+        if why and wanted == "continuous":
+            raise MissingError(
+                f"no continuous batching of this model: {why}", where=self.name, mend="ask with ?batching=static"
+            )
+        if why:
+            self.warn(f"{self.name} is asked batch by batch, because transformers' continuous batching refuses: {why}")
+        return not why
 
     def _check_chat(self) -> None:
         template = getattr(self.tokenizer, "chat_template", None)
@@ -129,23 +153,41 @@ class Hub:
         """See `Backend.complete`; requests of equal sampling settings are computed together."""
         before = self.cut_prompts
         fitted = {id(request): self._fit(request) for request in requests}
+        drawn, sought = apart(requests)
         if self.cut_prompts and not before:
             self.warn(
                 f"{self.cut_prompts} of {len(requests)} prompts lose their beginning: {self.name} sees {self.context} "
                 "tokens, with the answer; later ones are cut without another warning"
             )
-        yield from answers(requests, self.batch, lambda request: fitted[id(request)], self._generate, self.decode)
+        if self.continuous:
+            from llemma.backends import hub_continuous
 
-    def _fit(self, request: Request) -> tuple[list[int], Sampling]:
+            greedy = [request for request in drawn if request.temperature == 0]
+            drawn = [request for request in drawn if request.temperature > 0]
+            yield from hub_continuous.answers(
+                self.model, greedy, lambda request: fitted[id(request)], self.decode, self.eos, self.batch
+            )
+        yield from answers(drawn, self.batch, lambda request: fitted[id(request)], self._generate, self.decode)
+        yield from searched(sought, self.batch, lambda request: fitted[id(request)], self._search, self.decode)
+
+    def _fit(self, request: Request) -> Fitted:
         """The newest ids of the prompt that leave room for `max_tokens`, as the paper's evaluation code cut them.
 
-        Of a context that is too short for that, a quarter is left to the prompt.
+        Of a context that is too short for that, a quarter is left to the prompt. An encoder has its context for itself.
         """
         ids = self.encode(request.prompt)
-        budget = min(request.max_tokens, self.context - max(1, self.context // 4))
-        room = self.context - budget
+        budget, room = self._room(request)
         self.cut_prompts += len(ids) > room
-        return ids[-room:], Sampling(budget, request.temperature, request.top_p)
+        return Fitted(ids[-room:], Sampling(budget, request.temperature, request.top_p), len(ids) > room)
+
+    def _room(self, request: Request) -> tuple[int, int]:
+        """New tokens at most, and tokens of the prompt."""
+        budget = min(request.max_tokens, self.context - (0 if self.encodes else max(1, self.context // 4)))
+        return budget, self.context - (0 if self.encodes else budget)
+
+    def lengths(self, request: Request) -> tuple[int, int]:
+        """The tokens of a request's prompt, and how many of them fit beside its answer."""
+        return len(self.encode(request.prompt)), self._room(request)[1]
 
     def encode(self, prompt: str) -> list[int]:
         """The ids of a prompt, at least one."""
@@ -174,17 +216,39 @@ class Hub:
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
     ) -> list[list[Generated]]:
         rows = [Row(seed) for own in seeds for seed in own]
-        try:
+        with self._in_memory(len(rows)):
             state = self.state(prompts, [len(own) for own in seeds])
             made = iter(decode(state, rows, sampling, self.eos, stopped))
-        except torch.OutOfMemoryError as error:
-            raise LlemmaError(
-                f"no memory for {len(rows)} samples at once", where=self.name, mend="set a smaller batch: ?batch=N"
-            ) from error
         return [[next(made) for _ in own] for own in seeds]
 
+    @torch.inference_mode()
+    def _search(self, prompts: list[list[int]], width: int, max_tokens: int, stopped: Stopped) -> list[list[Generated]]:
+        with self._in_memory(len(prompts) * width):
+            state = self.state(prompts, [width] * len(prompts))
+            if not getattr(state, "picks", True):
+                raise MissingError(
+                    "no beam search: the rows of this model's cache cannot be copied",
+                    where=self.name,
+                    mend="draw samples instead (temperature above 0)",
+                )
+            return beam.search(state, len(prompts), width, max_tokens, self.eos, stopped)
+
+    @contextlib.contextmanager
+    def _in_memory(self, rows: int) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise LlemmaError(
+                f"no memory for {rows} samples at once", where=self.name, mend="set a smaller batch: ?batch=N"
+            ) from error
+
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
-        """The likelihood of each text after the token that begins texts."""
+        """The likelihood of each text after the token that begins texts; an encoder's model tells none."""
+        if self.encodes:
+            no_likelihoods(self.name)
+        return self._scores(texts)
+
+    def _scores(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         for text in texts:
             ids = [self._first(), *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
             found = nats(ids, self.context, self.config.vocab_size, self._logits)
@@ -216,20 +280,21 @@ def _tokenizer(folder: Path, options: HubOptions) -> Any:
 
 
 def _model(folder: Path, dtype: torch.dtype, options: HubOptions) -> Any:
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the caller shows that it loads
     device = options.device_map or ("cuda" if torch.cuda.is_available() else "cpu")
     one = device.startswith(("cpu", "cuda"))
     with _refusals(folder):
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        trust = {"trust_remote_code": options.trust_remote_code, "local_files_only": True}
+        encodes = AutoConfig.from_pretrained(folder, **trust).is_encoder_decoder
+        loaded: Any = (AutoModelForSeq2SeqLM if encodes else AutoModelForCausalLM).from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
-            trust_remote_code=options.trust_remote_code,
-            local_files_only=True,
             output_loading_info=True,
+            **trust,
             **({} if one else {"device_map": device}),
         )
         model, told = loaded
@@ -267,11 +332,14 @@ def _refusals(folder: Path) -> Iterator[None]:
 
 def _context(config: Any, tokenizer: Any) -> int:
     """Tokens that prompt and answer share, found where lm-evaluation-harness looks for them."""
+    text = config.get_text_config(decoder=True)
     for name in ("n_positions", "max_position_embeddings", "n_ctx"):
-        if isinstance(getattr(config, name, None), int):
-            return int(getattr(config, name))
+        if isinstance(getattr(text, name, None), int):
+            return int(getattr(text, name))
     told = getattr(tokenizer, "model_max_length", None)
-    return int(told) if told and told < 10**9 else CONTEXT
+    if told and told < 10**9:
+        return int(told)
+    return ENCODER_CONTEXT if config.is_encoder_decoder else CONTEXT
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:

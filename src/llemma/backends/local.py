@@ -9,13 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llemma.backends import beam
 from llemma.backends.base import Backend, Likelihood
-from llemma.backends.batching import Stopped, answers
+from llemma.backends.batching import Fitted, Stopped, answers, apart, searched
 from llemma.backends.scoring import nats
 from llemma.core.errors import MissingError
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
 from llemma.model import weights
+from llemma.model.decode import SharedState
 from llemma.model.generate import Generated, Sampling, generate, prefix_of
 from llemma.model.llama import Llama
 from llemma.model.llama_config import covered, from_table
@@ -72,9 +74,11 @@ class Local:
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
         """See `Backend.complete`; requests of equal sampling settings are computed together."""
-        yield from answers(requests, self.batch, self._fit, self._generate, self.tokenizer.decode)
+        drawn, sought = apart(requests)
+        yield from answers(drawn, self.batch, self._fit, self._generate, self.tokenizer.decode)
+        yield from searched(sought, self.batch, self._fit, self._search, self.tokenizer.decode)
 
-    def _fit(self, request: Request) -> tuple[list[int], Sampling]:
+    def _fit(self, request: Request) -> Fitted:
         """The prompt's ids, cut on the left where need be, and the settings, with a budget that fits the context.
 
         The prompt stays whole as long as a quarter of the context is left for the answer.
@@ -84,13 +88,25 @@ class Local:
         budget = min(request.max_tokens, max(context - len(ids) - 1, context // 4, 1))
         kept = max(0, context - budget - 1)
         prompt = [self.tokenizer.bos, *ids[max(0, len(ids) - kept) :]]
-        return prompt, Sampling(budget, request.temperature, request.top_p)
+        return Fitted(prompt, Sampling(budget, request.temperature, request.top_p), len(ids) > kept)
+
+    def lengths(self, request: Request) -> tuple[int, int]:
+        """The tokens of a request's prompt, and how many of them fit beside its answer."""
+        _, sampling, _ = self._fit(request)
+        return len(self.tokenizer.encode(request.prompt)), self.model.config.max_position_embeddings - (
+            sampling.max_tokens + 1
+        )
 
     def _generate(
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
     ) -> list[list[Generated]]:
         eos = self.tokenizer.eos
         return generate(self.model, prompts, seeds, sampling, eos=eos, stopped=stopped, prefix=self.prefix)
+
+    @torch.inference_mode()
+    def _search(self, prompts: list[list[int]], width: int, max_tokens: int, stopped: Stopped) -> list[list[Generated]]:
+        state = SharedState(self.prefix.forward, self.prefix, prompts, [width] * len(prompts))
+        return beam.search(state, len(prompts), width, max_tokens, {self.tokenizer.eos}, stopped)
 
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         """The likelihood of each text after the beginning-of-document token."""

@@ -17,7 +17,7 @@ from llemma.backends.base import Likelihood, cut, failed, no_likelihoods
 from llemma.core import jsonl
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import file_digest
-from llemma.core.types import Completion, Request
+from llemma.core.types import Completion, Flag, Request
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class Recorded(msgspec.Struct, frozen=True):
     logprob: float | None = None
     seconds: float = 0.0
     error: str = ""
+    cut: Flag = msgspec.UNSET
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -76,6 +77,7 @@ def _completion(request: Request, sample: int, row: Recorded) -> Completion:
         logprob=row.logprob,
         seconds=row.seconds,
         error=row.error,
+        cut=row.cut,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ MODEL = click.option(
     metavar="MODEL",
     help="run:DIR, hf:NAME, http://HOST/v1#NAME, replay:FILE or echo:",
 )
+HARNESS = click.option(
+    "--harness", type=FOLDER, metavar="DIR", help="Write results and samples into DIR as lm_eval does, for its tools."
+)
 
 
 @click.command()
@@ -30,20 +34,25 @@ MODEL = click.option(
 @click.option("--temperature", default=0.0, type=click.FloatRange(0), help="0 takes the most probable token.")
 @click.option("--top-p", default=1.0, type=click.FloatRange(0, 1, min_open=True), help="Nucleus sampling.")
 @click.option("--seed", default=0, help="Seed of the sampling.")
+@click.option("--beam", is_flag=True, help="The N most probable continuations that a beam search of width N finds.")
 @common
-def generate(model: str, prompt: str, n: int, console: Console, **options: Any) -> None:
+def generate(model: str, prompt: str, n: int, beam: bool, console: Console, **options: Any) -> None:
     """Continue PROMPT."""
+    import msgspec
+
     from llemma.backends.base import open_backend
     from llemma.core.errors import LlemmaError
     from llemma.core.types import Request
+    from llemma.evals.shown import printable
 
     with console.progress("load", unit=""):
         backend = open_backend(model)
-    request = Request(id="prompt", prompt=prompt, n=n, **options)
+    request = Request(id="prompt", prompt=prompt, n=n, beam=beam or msgspec.UNSET, **options)
     samples = next(iter(backend.complete([request])))
     if samples[0].finish == "error":
         raise LlemmaError(samples[0].error, where=model)
-    console.emit(samples, "\n---\n".join(sample.text for sample in samples))
+    texts = [printable(sample.text, "\n\t") if sys.stdout.isatty() else sample.text for sample in samples]
+    console.emit(samples, "\n---\n".join(texts))
 
 
 def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> Any:
@@ -88,8 +97,16 @@ def _samples(ctx: click.Context, param: click.Parameter, value: str | None) -> A
     help="Worked examples {problem, solution, answer}, or those of an installed lm_eval.",
 )
 @MODE
-@click.option("--plan", is_flag=True, help="Say what would be asked; ask and write nothing.")
+@click.option("--plan", is_flag=True, help="Say what would be asked, with time and cost; ask and write nothing.")
+@click.option("--speed", type=click.FloatRange(0, min_open=True), help="For --plan: new tokens a second.")
+@click.option(
+    "--price",
+    type=(float, float),
+    metavar="IN OUT",
+    help="For --plan: of a million prompt tokens, and of new ones.",
+)
 @click.option("--out", type=FOLDER, help="Folder; default runs/eval-MODEL.")
+@HARNESS
 @common
 def evaluate(
     model: str,
@@ -99,7 +116,10 @@ def evaluate(
     prompts: str | None,
     mode: Any,
     plan: bool,
+    speed: float | None,
+    price: tuple[float, float] | None,
     out: Path | None,
+    harness: Path | None,
     console: Console,
     **options: Any,
 ) -> None:
@@ -108,7 +128,9 @@ def evaluate(
     from llemma.core.home import runs_folder
     from llemma.evals import estimate, runner
     from llemma.evals.config import EvalConfig
-    from llemma.evals.shown import text
+    from llemma.evals.fitting import check_context
+    from llemma.evals.record import recorded
+    from llemma.evals.shown import samples, text
     from llemma.evals.task import open_task
     from llemma.evals.texts import is_folder, read_texts
     from llemma.report.published import told
@@ -129,15 +151,32 @@ def evaluate(
         runner.check(opened)
         folders = [Path(name) for name in names if is_folder(name)]
         texts = {group: documents for folder in folders for group, documents in read_texts(folder).items()}
+    folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     if plan:
         estimates = [estimate.estimate(task, config) for task in opened] + estimate.of_texts(texts, config)
+        estimates = estimate.priced(estimates, runner.costs(folder), speed, price)
         console.emit(estimates, f"{estimate.text(estimates)}\nnothing was asked or written")
         return
-    folder = out or runs_folder() / f"eval-{_folder_name(model)}"
     with console.progress("load"):
         backend = open_backend(model, batch=config.batch)
-    results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
-    console.emit(results, f"{text(results)}{told(folder)}\n\nevaluation: {folder}\n  next: llemma report {folder}")
+        check_context(backend, opened, config, console.warn)
+    with recorded(folder, backend, opened, [config, protocol, prompts]):
+        results = runner.evaluate(backend, opened, config, folder, console=console, texts=texts)
+    shown = "" if console.quiet or console.json else samples(folder)
+    lines = [f"{text(results)}{told(folder)}", shown, f"evaluation: {folder}\n  next: llemma report {folder}"]
+    _export(folder, harness, console)
+    console.emit(results, "\n\n".join(filter(None, lines)))
+
+
+def _export(run: Path, harness: Path | None, console: Console) -> None:
+    """Under `--harness`, the evaluation in the shape in which lm_eval leaves one."""
+    if harness is not None:
+        import time
+
+        from llemma.evals.samples import export
+
+        paths = export(run, harness, time.strftime("%Y-%m-%dT%H-%M-%S"))
+        console.say(f"lm_eval's shape: {len(paths)} files in {harness}")
 
 
 def _folder_name(model: str) -> str:
@@ -147,12 +186,14 @@ def _folder_name(model: str) -> str:
 @click.command()
 @click.argument("run", type=FOLDER)
 @click.option("--judge", help="Another judge than the tasks' own.")
+@HARNESS
 @common
-def rescore(run: Path, judge: str | None, console: Console) -> None:
+def rescore(run: Path, judge: str | None, harness: Path | None, console: Console) -> None:
     """Judge the stored completions of an evaluation folder again; no model is needed."""
     from llemma.evals import runner
     from llemma.evals.shown import text
     from llemma.report.published import told
 
     results = runner.rescore(run, judge)
+    _export(run, harness, console)
     console.emit(results, text(results) + told(run))

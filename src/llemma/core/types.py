@@ -10,6 +10,8 @@ Outcome = Literal["right", "wrong", "no_answer", "cut_off", "timeout", "error"]
 OUTCOMES: tuple[Outcome, ...] = ("right", "wrong", "no_answer", "cut_off", "timeout", "error")
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Flag = bool | msgspec.UnsetType
+"""Yes or no; unset means no, and is not written: digests and files stay as they were before the field was there."""
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -68,7 +70,11 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What is asked of a backend. `temperature` 0 means greedy."""
+    """What is asked of a backend. `temperature` 0 means greedy.
+
+    `beam`: the `n` most probable continuations that a beam search of width `n` finds, the most probable first, each
+    with its `logprob`; `temperature`, `top_p` and `seed` say nothing then.
+    """
 
     id: str
     prompt: str
@@ -78,13 +84,15 @@ class Request(msgspec.Struct, frozen=True):
     top_p: float = 1.0
     max_tokens: int = 1024
     seed: int = 0
+    beam: Flag = msgspec.UNSET
 
 
 class Completion(msgspec.Struct, frozen=True):
     """One sampled continuation; `finish` is `stop` (stop string or end of text), `length` or `error`.
 
     `text` ends before the stop string. `tokens` counts generated tokens, `logprob` is their summed
-    natural-log probability where the backend tells it, `seconds` the request's wall time.
+    natural-log probability where the backend tells it, `seconds` the request's wall time. `cut`: the prompt was too
+    long for the model's context and lost its beginning.
     """
 
     request: str
@@ -95,6 +103,7 @@ class Completion(msgspec.Struct, frozen=True):
     logprob: float | None = None
     seconds: float = 0.0
     error: str = ""
+    cut: Flag = msgspec.UNSET
 
 
 class Verdict(msgspec.Struct, frozen=True):

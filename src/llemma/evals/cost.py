@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class Cost(msgspec.Struct, frozen=True):
     latencies: dict[str, Latency] = {}
     """By reading: `greedy` (one sample a problem), `maj` (k samples a problem)."""
     judging: float = 0.0
+    cut: int = 0
+    """Prompts that lost their beginning, being too long for the model's context."""
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -51,6 +54,7 @@ class _Open:
     tokens: int = 0
     judging: float = 0.0
     waited: dict[str, list[float]] = field(default_factory=dict)
+    cut: Counter[str] = field(default_factory=Counter)
 
 
 class Meter:
@@ -69,6 +73,7 @@ class Meter:
         waited = found.waited.setdefault(mode, [])
         if first:
             waited.append(math.nan)  # until a sample of it is no error
+            found.cut[mode] += bool(completion.cut)
         if completion.finish != "error" and waited:
             waited[-1] = max(completion.seconds, 0.0 if math.isnan(waited[-1]) else waited[-1])
 
@@ -82,7 +87,8 @@ class Meter:
             found = self._tasks.get(task, _Open())
             latencies = {mode: made for mode, times in found.waited.items() if (made := _latency(times)) is not None}
             wall, judging = walls.get(task, 0.0), round(found.judging, 3)
-            yield Cost(task, round(wall, 3), found.samples, found.tokens, latencies, judging)
+            cut = max(found.cut.values(), default=0)  # every reading asks the same prompts
+            yield Cost(task, round(wall, 3), found.samples, found.tokens, latencies, judging, cut)
 
 
 def _latency(times: Sequence[float]) -> Latency | None:

@@ -20,6 +20,9 @@ from llemma.evals.perplexity import scores as perplexity_scores
 from llemma.evals.tally import GREEDY, SAMPLED, VOTED, Tally
 from llemma.evals.task import Source
 
+SAMPLE_METRIC = "exact_match"
+"""Of every row of the harness' sample files, whatever its reading: 1 where the answer that counts is right."""
+
 __all__ = [
     "GREEDY",
     "SAMPLED",
@@ -95,7 +98,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Results(msgspec.Struct, frozen=True):
-    """`results.json`. The first six keys are lm-evaluation-harness' own."""
+    """`results.json`. All keys but `llemma` are lm-evaluation-harness' own, and its own tools read them."""
 
     results: dict[str, dict[str, Any]]
     versions: dict[str, int]
@@ -104,6 +107,9 @@ class Results(msgspec.Struct, frozen=True):
     n_samples: dict[str, dict[str, int]] = msgspec.field(name="n-samples")
     configs: dict[str, dict[str, Any]]
     llemma: Facts
+    config: dict[str, Any] = {}
+    model_source: str = ""
+    model_name: str = ""
 
     def errors(self) -> tuple[int, int]:
         """Items that ended in an error (samples and documents, not the votes over them), and items in all."""
@@ -167,6 +173,7 @@ def shape(facts: Facts) -> Results:
     """`results.json` of a run whose scores are known."""
     results: dict[str, dict[str, Any]] = {}
     better: dict[str, dict[str, bool]] = {}
+    source, _, name = facts.model.partition(":")
     for score in (*facts.scores, *facts.curves):
         metric, reading = _harness_name(score)
         row = results.setdefault(score.task, {"alias": score.task})
@@ -181,6 +188,9 @@ def shape(facts: Facts) -> Results:
         n_samples={task.task: {"original": task.problems, "effective": task.asked} for task in facts.tasks},
         configs={task.task: _configuration(task) for task in facts.tasks},
         llemma=facts,
+        config={"model": source, "model_args": name, "device": facts.device, "seed": facts.seed},
+        model_source=source,
+        model_name=name,
     )
 
 
@@ -188,7 +198,7 @@ def _harness_name(score: Score) -> tuple[str, str]:
     """The metric and the filter: `exact_match,greedy`, `maj@8,sampled`, `bits_per_byte,none`."""
     if score.metric == METRIC:
         return METRIC, "none"
-    return ("exact_match", "greedy") if score.metric == "greedy" else (score.metric, "sampled")
+    return (SAMPLE_METRIC, "greedy") if score.metric == "greedy" else (score.metric, "sampled")
 
 
 def _configuration(task: TaskFacts) -> dict[str, Any]:
@@ -197,6 +207,8 @@ def _configuration(task: TaskFacts) -> dict[str, Any]:
         "output_type": "generate_until",
         "num_fewshot": task.shots,
         "repeats": task.k,
+        "metric_list": [{"metric": SAMPLE_METRIC, "aggregation": "mean", "higher_is_better": True}],
+        "filter_list": [{"name": name} for name in ("greedy", "sampled")[: 1 + (task.k > 1)]],
         "generation_kwargs": {
             "until": task.stop,
             "max_gen_toks": task.max_tokens,

@@ -90,6 +90,15 @@ def evaluate(
     return _settle(out, facts, problems)
 
 
+def costs(out: Path) -> list[tuple[Cost, int]]:
+    """What each task of the evaluation in `out` has cost, and its budget of new tokens; nothing where there is none."""
+    if not (out / RESULTS).is_file():
+        return []
+    facts = read_json(out / RESULTS, Results).llemma
+    budgets = {task.task: task.max_tokens for task in facts.tasks}
+    return [(cost, budgets.get(cost.task, 0)) for cost in facts.costs]
+
+
 def rescore(out: Path, judge: str | None = None) -> Results:
     """Judge the stored completions of `out` again, by the same judges or all by `judge`; no model is needed."""
     facts = read_json(out / RESULTS, Results).llemma

@@ -1,7 +1,8 @@
-"""Stored completions in lm-evaluation-harness' sample format, for tools that read it: `samples_<task>_<date>.jsonl`.
+"""An evaluation as lm-evaluation-harness leaves one, for tools that read it.
 
-One row for each problem and reading (`greedy`, `maj`); its keys and hashes are those of the harness' `--log_samples`
-(lm_eval/evaluator.py): SHA-256 of the document as JSON, of the prompt, and of the target.
+`results_<date>.json` and, for each task, `samples_<task>_<date>.jsonl`, with one row for each problem and reading
+(`greedy`, `maj`). Keys and hashes of rows are those of the harness' `--log_samples` (lm_eval/evaluator.py): SHA-256 of
+the document as JSON, of the prompt, and of the target.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from llemma.core import jsonl
-from llemma.core.files import read_json
+from llemma.core.files import read_json, write_json
 from llemma.core.types import Completion, Problem, Verdict
-from llemma.evals.results import GREEDY, VOTED, Results, TaskFacts, split_id
+from llemma.evals.results import GREEDY, SAMPLE_METRIC, VOTED, Results, TaskFacts, split_id
 from llemma.evals.runner import COMPLETIONS, PROBLEMS, RESULTS, VERDICTS
 
 
+def export(out: Path, to: Path, date: str) -> list[Path]:
+    """Write the evaluation in `out` into the folder `to`, results and samples; `date` goes into the names as it is."""
+    results = to / f"results_{date}.json"
+    write_json(results, read_json(out / RESULTS, dict))
+    return [results, *export_samples(out, to, date)]
+
+
 def export_samples(out: Path, to: Path, date: str) -> list[Path]:
-    """Write one file a task of the evaluation in `out` into the folder `to`; `date` goes into the names as it is."""
+    """The samples alone: one file a task."""
     tasks = read_json(out / RESULTS, Results).llemma.tasks
     problems = {problem.id: problem for problem in jsonl.read(out / PROBLEMS, Problem)}
     votes = _votes(jsonl.read(out / VERDICTS, Verdict))
@@ -63,7 +71,7 @@ def row(
     asked = {"until": task.stop, "max_gen_toks": task.max_tokens, "do_sample": not greedy}
     if not greedy:
         asked |= {"temperature": task.temperature, "top_p": task.top_p}
-    metric = "exact_match" if greedy else f"maj@{task.k}"
+    metrics = [SAMPLE_METRIC] if greedy else [SAMPLE_METRIC, f"maj@{task.k}"]
     return {
         "doc_id": number,
         "doc": document,
@@ -72,11 +80,11 @@ def row(
         "resps": [texts],
         "filtered_resps": [verdict.answer if verdict.answer is not None else "[invalid]"],
         "filter": "greedy" if greedy else "sampled",
-        "metrics": [metric],
+        "metrics": metrics,
         "doc_hash": _sha(json.dumps(document, indent=2, ensure_ascii=False)),
         "prompt_hash": _sha(prompt),
         "target_hash": _sha(problem.answer),
-        metric: float(verdict.outcome == "right"),
+        **dict.fromkeys(metrics, float(verdict.outcome == "right")),
     }
 
 

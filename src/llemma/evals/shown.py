@@ -1,15 +1,26 @@
-"""Results for a terminal: one line a score, then compact tables of the parts, the curves and what it has cost."""
+"""Results for a terminal: one line a score, then compact tables of the parts, the curves and what it has cost.
+
+And a few completions to look at: what a model has written goes to the terminal only as characters that print.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
 
+from llemma.core import jsonl
 from llemma.core.console import duration, table
-from llemma.core.types import Score
+from llemma.core.types import Completion, Score, Verdict
 from llemma.evals.cost import Cost, Latency
 from llemma.evals.perplexity import METRIC
-from llemma.evals.results import Facts, Results
+from llemma.evals.results import Facts, Results, split_id
+from llemma.evals.runner import COMPLETIONS, VERDICTS
 from llemma.evals.tally import GREEDY, SAMPLED
+
+SAMPLES = 3
+_SHOWN = 300  # characters of a completion: its end, where the answer is
+_ANSWER = 40
 
 
 def text(results: Results) -> str:
@@ -17,7 +28,19 @@ def text(results: Results) -> str:
     facts = results.llemma
     scores = table(("task", "metric", "value", "95 % interval", "n", "outcomes"), [_line(s) for s in facts.scores])
     ran = [f"programs of {task.task}: {_counts(task.programs)}" for task in facts.tasks if task.programs]
-    return "\n\n".join(["\n".join([scores, *ran]), *_parts(facts), *_curves(facts), *_costs(facts.costs)])
+    lost = list(_cut(facts))
+    return "\n\n".join(["\n".join([scores, *ran, *lost]), *_parts(facts), *_curves(facts), *_costs(facts.costs)])
+
+
+def _cut(facts: Facts) -> Iterator[str]:
+    """A warning for each task whose prompts were too long: worked examples are lost first."""
+    asked = {task.task: task.asked for task in facts.tasks}
+    for cost in facts.costs:
+        if cost.cut:
+            yield (
+                f"warning: {cost.cut:,} of {asked.get(cost.task, 0):,} prompts of {cost.task} were too long for the "
+                "model's context and lost their beginning"
+            )
 
 
 def _counts(numbers: Mapping[str, int]) -> str:
@@ -99,6 +122,63 @@ def _cost(cost: Cost) -> tuple[str, ...]:
         _waited(cost.latencies.get(GREEDY)),
         _waited(cost.latencies.get(SAMPLED)),
         f"{cost.judging:.1f}s",
+    )
+
+
+def samples(out: Path) -> str:
+    """Three greedy completions of the evaluation in `out`: a right one, a wrong one, one that is neither, if any.
+
+    Each is its end, where the answer is, with its outcome, its answer and the gold one.
+    """
+    chosen = _choose(jsonl.read(out / VERDICTS, Verdict))
+    texts: dict[str, str] = {}
+    for completion in jsonl.read(out / COMPLETIONS, Completion) if chosen else ():
+        if completion.request in chosen:
+            texts[completion.request] = completion.text
+            if len(texts) == len(chosen):
+                break
+    return "\n".join(_sample(verdict, texts.get(request, "")) for request, verdict in chosen.items())
+
+
+def _choose(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
+    """The first verdict of each kind, and where kinds are lacking, the first others."""
+    kinds: dict[str, Verdict] = {}
+    others: list[Verdict] = []
+    for verdict in verdicts:
+        if split_id(verdict.problem)[1] != GREEDY:
+            continue
+        kind = verdict.outcome if verdict.outcome in ("right", "wrong") else "neither"
+        if kind not in kinds:
+            kinds[kind] = verdict
+        elif len(others) < SAMPLES:
+            others.append(verdict)
+        if len(kinds) == SAMPLES:
+            break
+    return {verdict.problem: verdict for verdict in list(chain(kinds.values(), others))[:SAMPLES]}
+
+
+def _sample(verdict: Verdict, text: str) -> str:
+    mark = {"right": "✓ right", "wrong": "✗ wrong"}.get(verdict.outcome, f"– {verdict.outcome.replace('_', ' ')}")
+    answer = f", answer {_short(verdict.answer)}" if verdict.answer is not None else ""
+    head = f"{mark}  {printable(split_id(verdict.problem)[0])}{answer}, gold {_short(verdict.gold)}"
+    shown = (
+        printable(" ".join(text.split())) if len(text) <= _SHOWN else "… " + printable(" ".join(text[-_SHOWN:].split()))
+    )
+    return f"{head}\n    {shown or '(empty)'}"
+
+
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _ANSWER else text[:_ANSWER] + "…")
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with every character escaped that does not print by itself, `keep` excepted.
+
+    Control characters, so that no model's output steers a terminal, and marks that turn the direction of a line.
+    """
+    return "".join(
+        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
+        for letter in text
     )
 
 

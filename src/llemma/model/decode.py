@@ -29,7 +29,10 @@ class State(Protocol):
     """(rows, V), after each row's last token."""
 
     def advance(self, tokens: list[int], rows: list[int]) -> None:
-        """Go on with old row `rows[i]` as row i, its new token `tokens[i]`; the others have ended."""
+        """Go on with old row `rows[i]` as row i, its new token `tokens[i]`; the others have ended.
+
+        A row may go on more than once, as long as there are not more rows than before.
+        """
         ...
 
 
@@ -155,7 +158,7 @@ class SharedState:
     def advance(self, tokens: list[int], rows: list[int]) -> None:
         """See `State`."""
         device = self.padding.device
-        if len(rows) < len(self.padding):
+        if rows != list(range(len(self.padding))):
             moved = [(old, new) for new, old in enumerate(rows) if old != new]
             # indices stay on the CPU: layers may lie on several devices
             source = torch.tensor([old for old, _ in moved], dtype=torch.long)

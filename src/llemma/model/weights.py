@@ -1,4 +1,4 @@
-"""Checkpoints as Hugging Face folders: `config.json`, `model*.safetensors`, tokenizer files."""
+"""Checkpoints as Hugging Face folders: `config.json`, `generation_config.json`, weights in safetensors, tokenizer."""
 
 from __future__ import annotations
 
@@ -71,6 +71,16 @@ def load(
     fill(model, stored)
     model.carried = {name: (folder / name).read_bytes() for name in CARRIED if (folder / name).is_file()}
     return model.to(device)
+
+
+def generation_config(bos: int, eos: int) -> dict[str, Any]:
+    """`generation_config.json`: draw from the model's own distribution, unless greedy decoding is asked for.
+
+    Servers (`transformers serve`) heed a request's temperature only under `do_sample`, and would keep no more than the
+    50 most probable tokens without `top_k`: 0 is none of that.
+    """
+    sampling = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "top_k": 0}
+    return {"bos_token_id": bos, "eos_token_id": eos, **sampling}
 
 
 def restore(model: nn.Module, folder: Path) -> None:
@@ -149,6 +159,9 @@ def save(
         for name, content in model.carried.items():
             (folder / name).write_bytes(content)
         (folder / "config.json").write_text(json.dumps(table, indent=2) + "\n")
+        if "generation_config.json" not in model.carried:
+            settings = json.dumps(generation_config(bos, eos), indent=2)
+            (folder / "generation_config.json").write_text(f"{settings}\n")
     else:
         from llemma.model.foreign import Foreign
 

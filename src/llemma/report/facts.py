@@ -53,7 +53,10 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What one task has cost: wall seconds in the backend, samples, new tokens, seconds of judging."""
+    """What one task has cost: wall seconds in the backend, samples, new tokens, seconds of judging.
+
+    `cut` prompts lost their beginning, being too long for the model's context.
+    """
 
     task: str
     seconds: float = 0.0
@@ -61,6 +64,7 @@ class Cost(msgspec.Struct, frozen=True):
     tokens: int = 0
     latencies: dict[str, Latency] = {}
     judging: float = 0.0
+    cut: int = 0
 
 
 class Facts(msgspec.Struct, frozen=True):

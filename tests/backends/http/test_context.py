@@ -86,7 +86,7 @@ def test_the_prompt_stays_whole_while_a_quarter_is_left(server: Any, wording: st
     backend, server.answer = server.open(), limited(server, wording)
     prompt = words(70)
     [[sample]] = backend.complete([Request("a", prompt, max_tokens=50)])
-    assert sample.finish == "stop" and server.asked[-1]["prompt"] == prompt
+    assert sample.finish == "stop" and server.asked[-1]["prompt"] == prompt and not sample.cut
     assert server.asked[-1]["max_tokens"] == 29
 
 
@@ -97,7 +97,7 @@ def test_a_longer_prompt_is_cut_on_the_left(server: Any, wording: str, length: i
     prompt = words(length)
     [[sample]] = backend.complete([Request("a", prompt, max_tokens=1024)])
     kept = server.asked[-1]["prompt"]
-    assert sample.finish == "stop" and prompt.endswith(kept)
+    assert sample.finish == "stop" and prompt.endswith(kept) and sample.cut is True
     assert server.asked[-1]["max_tokens"] >= 25 and len(kept.split()) >= 50
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import socket
 import subprocess
@@ -33,8 +32,6 @@ START_SECONDS = 90
 def folder(tmp_path_factory: pytest.TempPathFactory, saved: Callable[..., Path]) -> Path:
     root = tmp_path_factory.mktemp("served")
     saved(root / "final", max_position_embeddings=256)
-    # without this the server answers greedily, whatever temperature it is asked for
-    (root / "final" / "generation_config.json").write_text(json.dumps({"do_sample": True}))
     return root / "final"
 
 

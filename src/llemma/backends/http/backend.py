@@ -68,7 +68,16 @@ class Http:
         self.answered = 0  # requests of this process
 
     def complete(self, requests: Sequence[Request]) -> Iterator[list[Completion]]:
-        """See `Backend.complete`. A server that is gone for good raises `LlemmaError`, with the number of answers."""
+        """See `Backend.complete`. A server that is gone for good raises `LlemmaError`, with the number of answers.
+
+        A beam search is refused: the API has no field for it, and a server that ignores one would answer greedily.
+        """
+        if any(request.beam for request in requests):
+            raise MissingError(
+                "a server cannot be asked for a beam search",
+                where=self.name,
+                mend="draw samples (temperature above 0), or load the model here: hf:NAME, run:DIR",
+            )
         try:
             for answer in background(lambda: self._answers(requests)):
                 self.answered += any(sample.finish != "error" for sample in answer)
@@ -106,7 +115,7 @@ class Http:
     async def _group(self, client: Client, request: Request, group: list[int]) -> list[Completion]:
         """The samples of a group that the server gave, in order; errors for all when it failed."""
         try:
-            given, seconds = await self._ask(client, request, group)
+            given, seconds, whole = await self._ask(client, request, group)
         except Lost as lost:
             await self._count_lost(client, lost)
             return failed(request, lost.why, group)
@@ -116,7 +125,8 @@ class Http:
         self.lost = 0
         if 0 < len(given) < len(group):
             self.samples = min(self.samples, len(given))
-        return [_completion(request, n, sample, seconds) for n, sample in zip(group, given, strict=False)]
+        made = [_completion(request, n, sample, seconds) for n, sample in zip(group, given, strict=False)]
+        return made if whole else [msgspec.structs.replace(completion, cut=True) for completion in made]
 
     async def _count_lost(self, client: Client, lost: Lost) -> None:
         """One more request without an answer; raises `Gone` when asking on is of no use.
@@ -134,7 +144,7 @@ class Http:
             except Refused:
                 pass
 
-    async def _ask(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float]:
+    async def _ask(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float, bool]:
         """At most as many samples as `group` has numbers; a server that takes no `n` is asked for one."""
         try:
             return await self._fitted(client, request, group)
@@ -143,13 +153,13 @@ class Http:
                 raise
             return await self._fitted(client, request, group[:1])
 
-    async def _fitted(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float]:
-        """Ask, and when the prompt is too long, ask with what fits."""
+    async def _fitted(self, client: Client, request: Request, group: list[int]) -> tuple[list[Sample], float, bool]:
+        """Ask, and when the prompt is too long, ask with what fits: samples, seconds, and whether it went whole."""
         asked = request
         for attempt in range(FITS):
             try:
                 payload, seconds = await client.ask(self.address.path, self._body(asked, group))
-                return samples(payload, asked, len(group)), seconds
+                return samples(payload, asked, len(group)), seconds, asked.prompt == request.prompt
             except Refused as refusal:
                 told = overflow(refusal)
                 if told is None or attempt == FITS - 1:
