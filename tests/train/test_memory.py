@@ -50,7 +50,7 @@ def test_a_real_step_takes_what_the_plan_says(bench: ModuleType, name: str) -> N
 
 @pytest.mark.slow
 def test_a_sharded_step_takes_what_the_plan_says() -> None:
-    """FSDP2 on two processes; how far gathers run ahead depends on timing, so this is less sharp than one process."""
+    """FSDP2 on two processes; how far they run ahead of each other depends on timing, so this is less sharp."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*command, str(BENCH / "plan_sharded.py")],
@@ -63,7 +63,7 @@ def test_a_sharded_step_takes_what_the_plan_says() -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"sizes"')]
     assert len(rows) == 3, done.stderr
     for row in rows:
-        assert row["planned"] == pytest.approx(row["measured"], rel=0.12), row
+        assert row["planned"] == pytest.approx(row["measured"], rel=0.15), row
 
 
 @pytest.mark.parametrize("name", ["small, fp32", "mini, bf16, short"])
