@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llemma.core.errors import MissingError
 from llemma.core.types import Completion, Request
 from llemma.prove import whole
-from llemma.prove.attempt import Asked
+from llemma.prove.attempt import Asked, Attempt
 from llemma.prove.config import ProverConfig, SearchConfig
 from llemma.prove.propose import FENCE, Proposer, examples, few_shot, read
 from llemma.prove.prover import Prover, Refused, State, open_prover
+from llemma.prove.results import pass_curve
 from llemma.prove.theorem import Theorem
 
 THEOREM = Theorem("t1", "Require Import Reals.", "Theorem t1 : 1 = 1.", "Is 1 equal to 1?", "Yes.")
@@ -147,7 +151,7 @@ def sampled(toy: ModuleType, theorem: Theorem, *proofs: str, **limits: Any) -> A
     next(work)
     completions = [Completion("t#1", i, text, tokens=2) for i, text in enumerate(proofs)]
     try:
-        work.send((prover, read(completions)))
+        work.send((prover, read(completions, copies=True)))
     except StopIteration as end:
         return end.value
     finally:
@@ -163,3 +167,26 @@ def test_whole_proofs_are_checked_until_one_is_accepted(toy: ModuleType, theorem
     lost = sampled(toy, stated, "c", "b")
     assert lost.outcome == "wrong" and "none of 2 different proofs" in lost.why
     assert sampled(toy, stated, " ", "").why == "the model's proofs are empty"
+
+
+def test_every_sample_can_be_checked_for_the_curve(toy: ModuleType, theorem: Callable[..., Theorem]) -> None:
+    stated = theorem("t", {"s0": {"a": "QED", "b": "QED"}}, refused=[])
+    found = sampled(toy, stated, "c", "b", "c", "a", " b", every=True)
+    assert (found.outcome, found.proof, found.tried, found.samples, found.accepted) == ("right", "b", 3, 5, 3)
+    once = sampled(toy, stated, "c", "b", "a")
+    assert (once.tried, once.samples) == (2, 0)
+    late = sampled(toy, stated, "c", "b", "c", every=True, seconds=1e-9)
+    assert (late.outcome, late.samples) == ("timeout", 0)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=5))
+def test_the_curve_is_the_share_of_subsets_that_hold_an_accepted_proof(accepted: list[int]) -> None:
+    attempts = [Attempt(id=str(i), outcome="wrong", samples=6, accepted=right) for i, right in enumerate(accepted)]
+    attempts.append(Attempt(id="stopped early", outcome="right"))
+    curve = pass_curve(attempts, "t")
+    assert [score.metric for score in curve] == ["pass@1", "pass@2", "pass@4", "pass@6"]
+    for score in curve:
+        k = int(score.metric.partition("@")[2])
+        held = [any(i < right for i in chosen) for right in accepted for chosen in combinations(range(6), k)]
+        assert score.value == pytest.approx(sum(held) / len(held)) and score.n == len(accepted)
+        assert score.low - 1e-9 <= score.value <= score.high + 1e-9

@@ -65,6 +65,8 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--batch", type=click.IntRange(1), help="Samples computed at a time; default as the model has it.")
 @click.option("--memory", type=click.IntRange(1), metavar="MB", help="MiB a prover may use; default 4,096.")
 @click.option("--project", default="", metavar="DIR", help="Lean: the project whose libraries headers import.")
+@click.option("--every", is_flag=True, default=None, help="Whole proofs: check every sample, for pass@k of smaller k.")
+@click.option("--command", metavar="WORDS", help="How to start the prover where it is not found by itself.")
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="Of this prover alone; may be repeated.")
 @click.option(
     "--sandbox",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from llemma.backends.base import Likelihood
+from llemma.core.intervals import bootstrap_ratio
 from llemma.core.types import Document, Score
-from llemma.evals.intervals import bootstrap_ratio
 
 MATHEMATICS = "mathematics"
 """The name under which all mathematical subsets together are reported."""

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from llemma.core import registry
+from llemma.core.intervals import Z95
 from llemma.core.types import OUTCOMES, Problem, Score, Verdict
 from llemma.evals.cost import Cost, Meter
-from llemma.evals.intervals import Z95
 from llemma.evals.perplexity import MATHEMATICS, METRIC, Scored
 from llemma.evals.perplexity import scores as perplexity_scores
 from llemma.evals.tally import GREEDY, SAMPLED, VOTED, Tally

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llemma.core.intervals import bootstrap_mean, bootstrap_means, wilson
 from llemma.core.types import OUTCOMES, Outcome, Problem, Score, Verdict
 from llemma.evals.answers import Judge
 from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
-from llemma.evals.intervals import bootstrap_mean, bootstrap_means, wilson
 from llemma.evals.vote import clusters
 
 GREEDY, SAMPLED, VOTED = "greedy", "maj", "vote"

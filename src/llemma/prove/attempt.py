@@ -44,6 +44,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     """Proofs that were finished but not accepted by a fresh process."""
     tokens: int = 0
+    samples: int = 0
+    """Whole proofs that the model gave, copies counted, where every one was checked; else 0."""
+    accepted: int = 0
+    """How many of `samples` were accepted."""
     taken: bool = True
     model_seconds: float = 0.0
     tree: list[Node] = []

@@ -76,6 +76,9 @@ class SearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_tokens: Positive = 256
     """New tokens a tactic."""
 
+    every: bool = False
+    """Whole proofs: check every sample, also after one was accepted, so that pass@k is known for every smaller k."""
+
     proof_tokens: Positive = 1024
     """New tokens a whole proof."""
 

@@ -75,15 +75,18 @@ def drawn(config: SearchConfig, name: str, prompt: str, *, stop: list[str], max_
     return request
 
 
-def read(completions: Sequence[Completion]) -> Proposed:
-    """The candidates in the completions of one request, by rank where a probability is missing."""
+def read(completions: Sequence[Completion], *, copies: bool = False) -> Proposed:
+    """The candidates in the completions of one request, by rank where a probability is missing: copies then count
+    once, unless `copies` are wanted."""
     sound = [sample for sample in completions if sample.finish != "error"]
     tokens = sum(sample.tokens for sample in sound)
     seconds = max((sample.seconds for sample in sound), default=0.0)
     if not sound:
         return Proposed((), error=completions[0].error if completions else "no answer")
+    texts = [one.text for one in sound]
+    texts = texts if copies else list(dict.fromkeys(texts))
     told = [Candidate(one.text, one.logprob, max(1, one.tokens)) for one in sound if one.logprob is not None]
-    candidates = told if len(told) == len(sound) else by_rank(list(dict.fromkeys(one.text for one in sound)))
+    candidates = told if len(told) == len(sound) else by_rank(texts)
     return Proposed(candidates, tokens, seconds)
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
+from math import comb
 from typing import NamedTuple
 
 import msgspec
 
 from llemma.core.console import duration, table
+from llemma.core.intervals import bootstrap_mean, wilson
 from llemma.core.types import Score
 from llemma.prove.attempt import ENDINGS, Attempt, Ending
 from llemma.prove.config import ProveConfig
@@ -23,7 +24,6 @@ NEVER_COMPARE = (
     "each prover has its own statements and its own automation: a score says something beside the baseline of the same "
     "prover; scores of different provers must not be compared"
 )
-_Z95 = 1.959963984540054  # the 97.5 % quantile of the standard normal distribution
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +76,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     settings: ProveConfig
     score: Score
     parts: list[Part] = []
+    passed: list[Score] = []
+    """pass@k of whole proofs for k = 1, 2, 4, ... samples, where every sample was checked."""
     baseline: Baseline | None = None
     left_out: dict[str, int] = {}
     not_taken: int = 0
@@ -114,15 +116,20 @@ def score(attempts: Sequence[Attempt], task: str, metric: str = "proved") -> Sco
     return Score(task, metric, right / n if n else 0.0, low, high, n, {name: counts[name] for name in ENDINGS})
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The score interval of E. B. Wilson (JASA 22, 1927, p. 209); (0, 1) for n = 0."""
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = right / n, _Z95 * _Z95
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    # rounding must not move an end past the value itself
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
+def pass_curve(attempts: Sequence[Attempt], task: str, seed: int = 0) -> list[Score]:
+    """pass@k, the chance that k samples hold an accepted proof, over theorems all of whose n samples were checked.
+
+    1 - C(n - c, k) / C(n, k), the unbiased estimator of Chen et al. 2021 (section 2.1); bootstrap intervals.
+    """
+    known = [attempt for attempt in attempts if attempt.samples]
+    most = min((attempt.samples for attempt in known), default=0)
+    ks = [k for k in (2**power for power in range(most.bit_length())) if k < most] + ([most] if most else [])
+    found = []
+    for k in ks:
+        values = [1 - comb(one.samples - one.accepted, k) / comb(one.samples, k) for one in known]
+        low, high = bootstrap_mean(values, seed)
+        found.append(Score(task, f"pass@{k}", sum(values) / len(values), low, high, len(values)))
+    return found
 
 
 def parts(told: Sequence[Told], task: str) -> list[Part]:
@@ -175,8 +182,13 @@ def _scores(results: Results) -> str:
         rows.append(_line("  no-model baseline", results.baseline.model, results.baseline.score))
     else:
         rows.append(["  no-model baseline", "", "not run", "", ""])
+    rows += [_share(f"  {one.metric}", one) for one in results.passed]
     rows += [_line(f"  {part.by} {part.name}", "", part.score) for part in results.parts]
     return table(["task", "model", "proved", "share", "95 %"], rows)
+
+
+def _share(name: str, found: Score) -> list[str]:
+    return [name, "", "", f"{found.value:.2%}", f"{found.low:.1%} .. {found.high:.1%}"]
 
 
 def _line(name: str, model: str, found: Score) -> list[str]:

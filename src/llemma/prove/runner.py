@@ -29,7 +29,7 @@ from llemma.prove.journal import Journal, locked
 from llemma.prove.pool import Pool, Session
 from llemma.prove.propose import Proposer, few_shot
 from llemma.prove.prover import Prover, open_prover
-from llemma.prove.results import Baseline, Results, Told, first_expansion, parts, row, score
+from llemma.prove.results import Baseline, Results, Told, first_expansion, parts, pass_curve, row, score
 from llemma.prove.tasks import Task
 from llemma.prove.theorem import Theorem
 
@@ -215,6 +215,7 @@ def _results(
         settings=config,
         score=score(attempts, task.name),
         parts=parts(told, task.name),
+        passed=pass_curve(attempts, task.name, config.search.seed),
         baseline=baseline,
         left_out=task.left_out,
         not_taken=sum(not attempt.taken for attempt in attempts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ def resolve(model: str, prover: str, options: Mapping[str, Any]) -> ProveConfig:
     """The configuration of a run. What is None in `options` is left at its default; for `automation:` that is lower."""
     given = {key: value for key, value in options.items() if value is not None}
     limits: dict[str, Any] = {name: given[name] for name in ("isolation", "step_seconds", "project") if name in given}
+    if given.get("command"):
+        limits["command"] = shlex.split(given["command"])
     if "memory" in given:
         limits["memory_mb"] = given["memory"]
     automatic = model.startswith("automation:")

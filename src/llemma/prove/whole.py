@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import Literal, NamedTuple
 
@@ -58,7 +59,7 @@ class Proposer(NamedTuple):
 
     def read(self, completions: Sequence[Completion]) -> Proposed:
         """The proofs in the completions, in their order."""
-        return read(completions)
+        return read(completions, copies=True)
 
 
 def plain(prover: str, theorem: Theorem) -> str:
@@ -102,18 +103,20 @@ def body(prover: str, text: str) -> str:
 def sampling(
     theorem: Theorem, prover: Prover, config: SearchConfig, limits: ProverConfig, halted: Halted = lambda: False
 ) -> Generator[Asked, Turn, Attempt]:
-    """Yields once to ask for proofs; checks them in order until one is accepted, then returns the attempt.
+    """Yields once to ask for proofs; checks them in order until one is accepted (or all), then returns the attempt.
 
     Equal proofs are checked once. The theorem's seconds cover model and checks.
     """
     prover, proposed = yield Asked(theorem, State(theorem.id, (), theorem.statement), 1)
     nodes = [Node(0, -1, "", 0.0, 0.0, "expanded", theorem.statement, order=1)]
     spent, end = proposed.seconds, Attempt(id=theorem.id, outcome="wrong")
+    copies, right = Counter(body(prover.name, one.text) for one in proposed.candidates), 0
     for candidate in _distinct(prover.name, proposed.candidates):
         if halted():
             raise Interrupted("stopped between two proofs", mend="the same command goes on")
         if spent >= config.seconds:
-            end = msgspec.structs.replace(end, outcome="timeout", why=f"{config.seconds:g} seconds are spent")
+            if end.outcome != "right":
+                end = msgspec.structs.replace(end, outcome="timeout", why=f"{config.seconds:g} seconds are spent")
             break
         verdict, seconds = timed(
             prover.check, theorem, candidate.text, min(limits.check_seconds, config.seconds - spent)
@@ -124,16 +127,21 @@ def sampling(
         )
         nodes.append(node)
         if verdict.accepted:
-            end = Attempt(
-                id=theorem.id, outcome="right", proof=verdict.proof or candidate.text, axioms=list(verdict.axioms)
-            )
-            break
+            right += copies[candidate.text]
+            proof = end.proof or verdict.proof or candidate.text
+            end = Attempt(id=theorem.id, outcome="right", proof=proof, axioms=end.axioms or list(verdict.axioms))
+            if not config.every:
+                break
+            continue
         node.status, node.text = "rejected", accepted(verdict)
     tried = len(nodes) - 1
     if end.outcome == "wrong":
         end = _lost(end, proposed, nodes)
+    known = config.every and end.outcome in ("right", "wrong")
     return msgspec.structs.replace(
         end,
+        samples=len(proposed.candidates) if known else 0,
+        accepted=right if known else 0,
         seconds=round(spent, 3),
         expansions=1,
         tried=tried,

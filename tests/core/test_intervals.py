@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llemma.evals.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, wilson
+from llemma.core.intervals import bootstrap_mean, bootstrap_means, bootstrap_ratio, wilson
 
 
 # Newcombe, Statistics in Medicine 17 (1998), Table I, method 3
