@@ -12,10 +12,12 @@ from typing import Any
 
 from llemma.core.errors import MissingError
 from llemma.corpus.config import SourceConfig
+from llemma.corpus.sources.files import Wanted, walk
 
 # text in an archive is several times the archive's own size
 UNPACKED = 4.0
 STORY_BYTES = 250
+THEOREM_BYTES = 270
 
 
 def size(source: SourceConfig, cache: Path) -> int | None:
@@ -88,11 +90,26 @@ def _archives(cache: Path) -> Iterator[Path]:
 
 
 def _rocq(options: dict[str, Any], cache: Path) -> int | None:
-    program = which("coqc")
-    if program is None:
-        return None
-    root = Path(program).resolve().parents[1] / "lib" / "ocaml" / "coq"
+    root = _rocq_root()
     return _tree(root, "*.v") if root.is_dir() else None
+
+
+def _rocq_root() -> Path:
+    return Path(which("coqc") or "/nonexistent/bin/coqc").resolve().parents[1] / "lib" / "ocaml" / "coq"
+
+
+def _rocq_steps(options: dict[str, Any], cache: Path) -> int | None:
+    """The files that are run; what is written of them is about as long."""
+    if which("coqc") is None:
+        return None
+    wanted = Wanted(options.get("library", []), options.get("exclude", []))
+    root = _rocq_root()
+    library = sum((root / name).stat().st_size for name in walk(root, wanted)) if options.get("library") else 0
+    return library + _files(options, cache)
+
+
+def _theorems(options: dict[str, Any], cache: Path) -> int | None:
+    return int(options.get("count", 0)) * THEOREM_BYTES if which("coqc") else None
 
 
 def _stories(options: dict[str, Any], cache: Path) -> int:
@@ -108,5 +125,7 @@ _MEASURES: dict[str, Callable[[dict[str, Any], Path], int | None]] = {
     "installed": _installed,
     "pypi": _pypi,
     "rocq": _rocq,
+    "rocq-steps": _rocq_steps,
+    "theorems": _theorems,
     "synthetic": _stories,
 }

@@ -23,6 +23,10 @@ TRAIN_SHARE = 0.5
 SAMPLE_SHARE = 0.1
 SCORE_SHARE = 0.25
 PROMPT_TOKENS = 250
+PROVE_BYTES = 8e4  # of proof steps, which a prover runs
+PROVEN = ("rocq-steps", "theorems")
+CHECK_SECONDS = 1.0  # of a proof from a fresh process
+STEP_SECONDS = 0.02  # of a tactic, those that run into their limit among them
 
 
 class StagePlan(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ def make(recipe: Recipe[LlemmaRecipe], out: Path) -> Plan:
         *(_corpus(value, out, done) if value.corpus else []),
         *(_training(value, rate, done)),
         *(_evaluation(value, rate, name, done) for name in value.train),
+        *(_proving(value, rate, name, done) for name in value.train if value.prove is not None),
         StagePlan("report", "pages and plots", 2.0, False),
     ]
     return Plan(recipe.name, str(out), stages, sum(stage.seconds for stage in stages if not stage.done), rate)
@@ -92,10 +97,12 @@ def _corpus(recipe: LlemmaRecipe, out: Path, done: set[str]) -> list[StagePlan]:
     size = f"{len(sizes)} sources, {known / 1e6:.0f} MB" + (
         f" and {', '.join(unknown)} (not here yet)" if unknown else ""
     )
+    proofs = sum(sizes[name] or 0 for name, source in recipe.corpus.sources.items() if source.kind in PROVEN)
+    seconds = (known - proofs) / READ_BYTES + proofs / PROVE_BYTES
     built = (out / "corpus" / "stats.json").is_file()
     tokenized = any(name.startswith("tokens-") for name in done)
     return [
-        StagePlan("corpus", size, known / READ_BYTES, built),
+        StagePlan("corpus", size, seconds, built),
         StagePlan("tokens", f"{recipe.tokenizer.vocab_size:,} tokens vocabulary", known / TOKENIZE_BYTES, tokenized),
     ]
 
@@ -135,6 +142,23 @@ def _evaluation(recipe: LlemmaRecipe, rate: float, name: str, done: set[str]) ->
     scored = groups * config.perplexity_bytes / 2.5 * 2
     seconds = 2 * weights * (generated / (SAMPLE_SHARE * rate) + scored / (SCORE_SHARE * rate))
     return StagePlan(f"eval-{name}", size, seconds, f"eval-{name}" in done)
+
+
+def _proving(recipe: LlemmaRecipe, rate: float, name: str, done: set[str]) -> StagePlan:
+    """At the most: every theorem expanded as often as it may be, and one proof each checked."""
+    from llemma.train import plan as costs
+
+    config, count = recipe.prove, recipe.theorems.count
+    assert config is not None
+    search = config.search
+    asked = count * search.expansions
+    size = f"{count} theorems, at most {search.expansions} expansions of {search.samples} tactics"
+    seconds = (asked * search.samples * STEP_SECONDS + 2 * count * CHECK_SECONDS) / config.workers
+    if recipe.model is not None:
+        weights = costs.parameters(costs.shape_of(recipe.model, recipe.tokenizer.vocab_size))
+        tokens = asked * (PROMPT_TOKENS + search.samples * search.max_tokens)
+        seconds += 2 * weights * tokens / (SAMPLE_SHARE * rate)
+    return StagePlan(f"prove-{name}", size, seconds, f"prove-{name}" in done)
 
 
 def text(plan: Plan) -> str:
