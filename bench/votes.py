@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from grader_sets import math_golds
-from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
 from llemma.core.intervals import bootstrap_means
+from llemma.evals.curves import Samples, ladder, majority_curve, pass_curve
 from llemma.evals.vote import clusters, majority
 
 SAMPLES, DISTINCT, PROBLEMS = 256, 40, 5000
