@@ -7,8 +7,8 @@ The runner searches the first theorems of miniF2F in Rocq with `automation:`, tw
 each batch of proposals takes so long. Then as many threads give the same tactics of the same states to provers that do
 nothing else, each thread its share of the theorems: the limit. Both are done twice, in turns.
 
-`soak`: the same runner over many generated theorems, while a prover's process is killed every three seconds: how do they
-end, does memory grow, is a process left?
+`soak`: the same runner over many generated theorems, while every three seconds a prover's process is killed: how do
+they end, does memory grow, is a process left?
 """
 
 from __future__ import annotations
