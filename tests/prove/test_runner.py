@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 
 from llemma.backends.base import open_backend
@@ -23,7 +24,7 @@ from llemma.core.errors import BusyError, ItemsError, MissingError
 from llemma.prove import runner
 from llemma.prove.config import ProveConfig, SearchConfig
 from llemma.prove.journal import locked, read_tree
-from llemma.prove.results import Results, Row
+from llemma.prove.results import Results, Row, text
 from llemma.prove.tasks import Task
 from llemma.prove.theorem import Theorem
 
@@ -266,3 +267,12 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(toy: ModuleType, theorem
     assert process.returncode == 130, errors
     assert "of 60 theorems" in errors and "same command" in errors
     assert processes(mark) == []
+
+
+def test_the_papers_figures_stand_beside_a_run_of_the_same_prover_alone(
+    toy: ModuleType, many: Task, tmp_path: Path
+) -> None:
+    results = prove(many, tmp_path)
+    named = msgspec.structs.replace(results, task="minif2f-lean-test")
+    assert "Llemma 7B" in text(named) and "26.23%" in text(named)
+    assert "published" not in text(results) and "must not be compared" in text(results)

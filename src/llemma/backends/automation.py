@@ -132,7 +132,7 @@ LEAN = (
     "push_neg",
 )
 
-# The closing steps of Llemma's checker (section 4.4 of the paper), in its order, then Sledgehammer: whole proofs.
+# The closing steps of Llemma's checker, in its order, then Sledgehammer: whole proofs.
 ISABELLE = (
     "by auto",
     "by simp",

@@ -15,6 +15,7 @@ from llemma.core.types import Score
 from llemma.prove.attempt import ENDINGS, Attempt, Ending
 from llemma.prove.config import ProveConfig
 from llemma.prove.pool import Session
+from llemma.prove.published import PUBLISHED
 from llemma.prove.theorem import Theorem
 
 PARTS = ("split", "family", "level", "subject")
@@ -184,6 +185,7 @@ def _scores(results: Results) -> str:
         rows.append(["  no-model baseline", "", "not run", "", ""])
     rows += [_share(f"  {one.metric}", one) for one in results.passed]
     rows += [_line(f"  {part.by} {part.name}", "", part.score) for part in results.parts]
+    rows += [["  published", name, "", f"{share:.2%}", ""] for name, share in PUBLISHED.get(results.task, ())]
     return table(["task", "model", "proved", "share", "95 %"], rows)
 
 

@@ -24,7 +24,7 @@ CLOSERS = (
     "by linarith",
     "by (auto simp: field_simps)",
 )
-"""What is tried in a gap before Sledgehammer, in this order (Llemma, section 4.4, and the checker it published)."""
+"""What is tried in a gap before Sledgehammer, in this order (as the paper's published checker)."""
 
 
 class IsabelleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
