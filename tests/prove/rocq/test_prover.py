@@ -189,7 +189,8 @@ def test_a_shared_header_is_loaded_once(rocq: Rocq) -> None:
         ("From Missing Require Import Thing.", "Theorem t : True.", "is not installed (apt-get install"),
         ("Require Import Arith", "Theorem t : True.", "ends within a sentence"),
         ("", "Theorem t : True. Theorem u : True.", "one sentence"),
-        ("", "Theorem t : True", "full stop"),
+        ("", "Theorem t : True. Theorem u : True.", "full stop"),
+        ("", "Theorem t : True (* ", "full stop"),
         ("", "Definition t := True.", "must begin with Theorem"),
         ("", "Theorem t : Tru.", "Tru was not found"),
         ("Definition x := y.", "Theorem t : True.", "y was not found"),
@@ -218,3 +219,10 @@ def test_the_standard_library_may_have_its_new_name(rocq: Rocq) -> None:
 def test_the_identity_names_versions(rocq: Rocq) -> None:
     assert "8." in rocq.identity or "9." in rocq.identity
     assert f"rules {prover.RULES}.{prover._GRAMMAR}" in rocq.identity
+
+
+def test_a_statement_without_its_full_stop_is_given_one(rocq: Rocq) -> None:
+    theorem = Theorem("t", "", "Theorem t : 1 + 1 = 2")
+    state = rocq.open(theorem, 60.0)
+    assert isinstance(state, State) and isinstance(rocq.step(state, "reflexivity", 5.0), Proved)
+    assert rocq.check(theorem, "reflexivity.", 60.0).accepted

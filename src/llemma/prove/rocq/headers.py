@@ -52,9 +52,12 @@ def stated(theorem: Theorem, coq: Coq) -> Stated | Refused:
     header = _whole(sentences(theorem.header))
     if header is None:
         return Refused("error", "the header ends within a sentence")
-    statement = _whole(sentences(theorem.statement))
+    pieces = sentences(theorem.statement)
+    if pieces and not pieces[-1].complete:
+        pieces = sentences(f"{theorem.statement.rstrip()}.")  # a full stop was left out
+    statement = _whole(pieces)
     if statement is None or len(statement) != 1:
-        return Refused("error", "the statement must be one sentence, with its full stop")
+        return Refused("error", "the statement must be one sentence, up to its full stop")
     named = _STATEMENT.match(uncommented(statement[0]) or "")
     if named is None:
         return Refused("error", "the statement must begin with Theorem, Lemma or the like, and a name")
