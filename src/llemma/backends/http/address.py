@@ -30,9 +30,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     concurrency: _Positive = 16
     """HTTP requests in flight."""
 
-    samples: _Positive = 16
-    """Samples of a prompt asked in one HTTP request: 16 x 16 = 256 sequences are what vLLM runs at a time by default,
-    and a request that has to be repeated costs no more than these."""
+    samples: _Positive = 32
+    """Samples of a prompt asked in one HTTP request: the candidates of one expansion of a proof search, and a request
+    that has to be repeated costs no more than these."""
 
     timeout: Annotated[float, msgspec.Meta(gt=0)] = 600.0
     """Seconds for one HTTP exchange, from the connection to the last byte."""

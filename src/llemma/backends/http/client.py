@@ -23,7 +23,7 @@ import httpx2
 
 from llemma.backends.http.address import Address
 
-MAX_BODY = 32 << 20  # bytes; sixteen samples of 8,192 tokens with log-probabilities are about 10 MB
+MAX_BODY = 64 << 20  # bytes; 32 samples of 8,192 tokens with log-probabilities are about 20 MB
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 CONNECT_SECONDS = 10.0
 LIST_SECONDS = 30.0  # for what needs no model
