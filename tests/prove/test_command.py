@@ -141,6 +141,7 @@ def rocq() -> None:
         pytest.skip(f"no Rocq: {error}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rocq")
 def test_rocq_for_real_with_its_baseline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(
@@ -171,6 +172,7 @@ def test_rocq_for_real_with_its_baseline(tmp_path: Path, capsys: pytest.CaptureF
     assert "no-model baseline" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rocq")
 @pytest.mark.parametrize("mode", ["whole", "informal"])
 def test_whole_proofs_for_rocq(tmp_path: Path, mode: str) -> None:

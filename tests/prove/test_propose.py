@@ -101,6 +101,7 @@ def test_the_examples_for_rocq_are_true(rocq: Prover, number: int) -> None:
     assert not isinstance(rocq.step(state, example.tactic, 5.0), Refused)
 
 
+@pytest.mark.slow
 def test_the_worked_proofs_for_rocq_are_accepted(rocq: Prover) -> None:
     for kind, header in (("numbertheory", "Require Import Arith."), ("other", REALS)):
         for one in whole.worked("rocq")[kind]:

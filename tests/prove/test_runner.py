@@ -226,6 +226,7 @@ def wait_for_theorems(out: Path, number: int) -> None:
     raise AssertionError("no theorem was finished")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_the_same(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     theorems = [theorem(f"t{i}", chain(1 + i % 5), header=f"h{i % 3}", pause=0.02) for i in range(40)]
     file, out = write(tmp_path / "f.jsonl", theorems), tmp_path / "out"

@@ -194,7 +194,7 @@ class _Searching:
             return self._end("error", f"the model gave no candidates: {self.trouble}")
         if self.search.expansions >= self.config.expansions:
             return self._end("wrong", f"no proof within {self.config.expansions} expansions{self._rejections()}")
-        return self._end("wrong", f"every way ends: {self.search.states()} states{self._rejections()}")
+        return self._end("wrong", f"every way ends; states seen: {self.search.states()}{self._rejections()}")
 
     def _rejections(self) -> str:
         refused = [node.text for node in self.search.nodes if node.status == "rejected"]

@@ -17,6 +17,8 @@ from llemma.prove.prover import Refused, State
 from llemma.prove.settings import paper
 from llemma.prove.theorem import Theorem
 
+pytestmark = pytest.mark.slow  # real processes
+
 Make = Callable[..., Isabelle]
 
 

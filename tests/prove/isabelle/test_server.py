@@ -16,6 +16,8 @@ from llemma.prove.config import ProverConfig
 from llemma.prove.isabelle import Isabelle
 from llemma.prove.theorem import Theorem
 
+pytestmark = pytest.mark.slow  # real processes
+
 Make = Callable[..., Isabelle]
 FAKE = [os.path.realpath(sys.executable), str(Path(__file__).parent / "fake_server.py")]
 

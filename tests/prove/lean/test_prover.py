@@ -15,6 +15,8 @@ from llemma.prove.lean import Lean
 from llemma.prove.prover import Checked, Proved, Prover, Refused, State, open_prover
 from llemma.prove.theorem import Theorem
 
+pytestmark = pytest.mark.slow  # real processes
+
 HEADER = "import Slow\nimport Rest"
 AND = Theorem("and", HEADER, "theorem t : p → q → p ∧ q")
 PROOF = ("intro h", "intro k", "constructor", "exact h", "exact k")

@@ -29,6 +29,8 @@ from llemma.prove.lean.repl import Repl, Stopped
 from llemma.prove.lean.verdict import after_tactic
 from llemma.prove.prover import Proved, Refused, State
 
+pytestmark = pytest.mark.slow  # real processes
+
 KINDS: tuple[type[Request], ...] = (Command, File, Tactic, PickleEnv, PickleState, UnpickleEnv, UnpickleState)
 SESSION = [
     {"request": {"cmd": "def f : Nat := 37"}, "response": {"env": 0}},

@@ -15,6 +15,8 @@ from llemma.prove.rocq.headers import Stated, stated
 from llemma.prove.theorem import Theorem
 from llemma.tools.coq import find_coq
 
+pytestmark = pytest.mark.slow  # real processes
+
 FALSE = Theorem("false", "Require Import Arith.", "Theorem t : 1 = 2.")
 REALS = "Require Import Reals Classical.\nOpen Scope R_scope."
 

@@ -15,6 +15,8 @@ from llemma.prove.prover import Proved, Refused, State
 from llemma.prove.rocq import Rocq, prover
 from llemma.prove.theorem import Theorem
 
+pytestmark = pytest.mark.slow  # real processes
+
 ARITH = "Require Import Arith.\nFixpoint double (n : nat) : nat := match n with O => O | S m => S (S (double m)) end."
 DOUBLE = Theorem("double", ARITH, "Theorem double_sum : forall n : nat, double n = n + n.")
 PAIR = Theorem("pair", ARITH, "Lemma pair (a b : nat) (h : a < b) : a <> b /\\ a <= b.")
