@@ -42,7 +42,7 @@ def test_a_file_of_theorems(file: str, tmp_path: Path, capsys: pytest.CaptureFix
     told = capsys.readouterr()
     good, bad = rows(out)
     assert good.keys() >= FIELDS and (good["outcome"], good["proof"]) == ("right", "on; on")
-    assert (bad["outcome"], bad["proof"]) == ("wrong", "") and "every way ends: 1 states" in bad["why"]
+    assert (bad["outcome"], bad["proof"]) == ("wrong", "") and "every way ends; states seen: 1" in bad["why"]
     assert "1/2" in told.out and "must not be compared" in told.out and "baseline" in told.out
     assert "no baseline: no list of tactics for 'toy'" in told.err
 
