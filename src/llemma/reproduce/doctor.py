@@ -11,9 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from llemma.core import registry
 from llemma.core.errors import LlemmaError
 from llemma.core.home import home_folder
 from llemma.core.runs import device
+from llemma.prove.config import ProverConfig
+from llemma.prove.prover import open_prover
 from llemma.tools import Sandbox, SandboxConfig
 
 
@@ -34,10 +37,8 @@ def examine() -> list[Check]:
         _memory(),
         _disk(),
         _torch(),
-        _program(
-            "coqc", ["--version"], "Rocq's library as a source of proofs", "apt-get install coq libcoq-coquelicot"
-        ),
         _sandbox(),
+        *(_prover(name) for name in registry.names("prover")),
         _program("chromium", ["--version"], "tests of the report pages", "apt-get install chromium"),
     ]
 
@@ -80,6 +81,18 @@ def _sandbox() -> Check:
             return Check("sandbox", True, "untrusted programs run with full isolation")
     except LlemmaError as error:
         return Check("sandbox", False, f"untrusted programs cannot be isolated: {error.what}", error.mend)
+
+
+def _prover(name: str) -> Check:
+    """Open the prover; its process starts with the first theorem."""
+    try:
+        worker = open_prover(name, ProverConfig())
+    except LlemmaError as error:
+        return Check(name, False, f"theorems of {name} cannot be checked: {error.what}", error.mend)
+    try:
+        return Check(name, True, worker.identity)
+    finally:
+        worker.close()
 
 
 def _program(name: str, arguments: list[str], what_for: str, mend: str) -> Check:
