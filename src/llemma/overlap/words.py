@@ -1,0 +1,127 @@
+"""What counts as a word, and documents of any length as windows of words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from llemma.core.errors import UsageError, suggest
+
+Splitter = Callable[[str], list[str]]
+
+WINDOW = 1 << 20
+"""Characters split at a time: a document of 100 MB never stands in memory as words."""
+
+_SPACE = re.compile(r"\s")  # `\s` of re and the blanks of `str.split` are one property of Unicode (tested)
+_UNIT = re.compile(r"\\(?:[A-Za-z]+|\S)?|\d+(?:\.\d+)?|[^\W\d_]+|[^\s\w]|_|\w")
+_KNOWN = 1_000_000
+
+_NOTHING = frozenset(
+    [
+        # spacing
+        *(r"\, \; \: \! \> \/ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace".split()),
+        *(r"\negthinspace \allowbreak \nolinebreak \linebreak \newline \noindent \hfill \hfil \\ \ ~ &".split()),
+        # size and shape of what follows
+        *(r"\left \right \middle \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl".split()),
+        *(r"\Biggr \displaystyle \textstyle \scriptstyle \limits \nolimits \text \textbf \textit \textrm".split()),
+        *(r"\mathrm \mathbf \mathit \mathsf \boldsymbol \bm \mbox \operatorname \emph \rm \bf \it".split()),
+        # where formulas begin and end, and what only groups
+        *(r"$ \$ \( \) \[ \] { } \&".split()),
+        # punctuation, dots, quotes, and letters that nobody sees
+        *(r". , ; : ! ? ' " + '" ` ´').split(),
+        *(r"\ldots \dots \cdots \dotsc \dotsb … ‘ ’ “ ” „ « » ¿ ¡".split()),
+        *"\u00ad\u200b\u200c\u200d\u2060\ufeff",
+        "\\",
+    ]
+)
+_SAME = {
+    **dict.fromkeys([r"\dfrac", r"\tfrac", r"\cfrac"], r"\frac"),
+    **dict.fromkeys([r"\dbinom", r"\tbinom"], r"\binom"),
+    **dict.fromkeys([r"\leq", r"\leqslant", "≤"], r"\le"),
+    **dict.fromkeys([r"\geq", r"\geqslant", "≥"], r"\ge"),
+    **dict.fromkeys([r"\neq", "≠"], r"\ne"),
+    **dict.fromkeys([r"\rightarrow", "→"], r"\to"),
+    **dict.fromkeys(["−", "–", "—", "‐", "‑"], "-"),
+    **dict.fromkeys(["·", "⋅"], r"\cdot"),
+    **dict.fromkeys([r"\lvert", r"\rvert", r"\vert"], "|"),
+    **{"×": r"\times", "π": r"\pi", "∞": r"\infty", "±": r"\pm", "√": r"\sqrt", "÷": r"\div", "∈": r"\in"},
+    **{r"\%": "%", r"\#": "#", r"\_": "_", r"\lbrace": r"\{", r"\rbrace": r"\}"},
+}
+
+
+class _Units(dict[str, str]):
+    """From a unit as written to the one it is compared as; an empty text leaves it out."""
+
+    def __missing__(self, unit: str) -> str:
+        if len(self) >= _KNOWN:
+            self.clear()
+        found = self[unit] = "" if unit in _NOTHING else _SAME.get(unit, unit)
+        return found
+
+
+_units = _Units()
+
+
+def whitespace(text: str) -> list[str]:
+    """`str.split()`, as published: words as they stand, with their case and punctuation."""
+    return text.split()
+
+
+def normal(text: str) -> list[str]:
+    r"""Units that see through LaTeX's spacing and punctuation, so that `$x^{2}\,,$` and `\(x^2\)` are one.
+
+    A unit is a run of letters, a number with its decimals, a LaTeX command, or one symbol. Left out: blanks, spacing
+    commands, `\left` and its like, font commands, dollar signs and the other delimiters of formulas, braces and `&`,
+    punctuation, dots, quotes, invisible letters. Ways of writing one thing are one unit: `\dfrac` and `\frac`, `≤`
+    and `\leq` and `\le`, the dashes and the minus sign. Case, order, and every other symbol count.
+    """
+    return list(filter(None, map(_units.__getitem__, _UNIT.findall(text))))
+
+
+SPLITTERS: dict[str, Splitter] = {"whitespace": whitespace, "normal": normal}
+
+
+def splitter(name: str) -> Splitter:
+    """The tokenisation called `name`; raises `UsageError` with the names there are."""
+    if name not in SPLITTERS:
+        known = suggest(name, SPLITTERS) or f"there are {', '.join(SPLITTERS)}"
+        raise UsageError(f"no tokenisation '{name}'", where="--tokens", mend=known)
+    return SPLITTERS[name]
+
+
+class Window(NamedTuple):
+    """Words `offset`, `offset + 1`, ... of a document; it is answerable for what begins in `[first, last)` of them.
+
+    Beyond these it holds `margin` words on both sides, or as many as the document has.
+    """
+
+    words: list[str]
+    first: int
+    last: int
+    offset: int
+
+
+def windows(text: str, split: Splitter, margin: int, size: int = WINDOW) -> Iterator[Window]:
+    """A document as windows: every word is in `[first, last)` of exactly one. Most documents are one window."""
+    words: list[str] = []
+    first = offset = 0
+    for piece, final in _pieces(text, size):
+        words += split(piece)
+        last = len(words) if final else max(first, len(words) - margin)
+        if last > first:
+            yield Window(words, first, last, offset)
+        cut = max(0, last - margin)
+        words, first, offset = words[cut:], last - cut, offset + cut
+
+
+def _pieces(text: str, size: int) -> Iterator[tuple[str, bool]]:
+    """The text cut at blanks into pieces of about `size` characters, and whether a piece is the last."""
+    start = 0
+    while start + size < len(text):
+        blank = _SPACE.search(text, start + size)
+        if blank is None:
+            break
+        yield text[start : blank.start()], False
+        start = blank.end()
+    yield (text[start:] if start else text), True
