@@ -12,7 +12,26 @@ from hypothesis import strategies as st
 from llemma.overlap.words import SPLITTERS, normal, windows
 
 PIECES = st.sampled_from(
-    ["a", "bc", "12", "3.5", "\\", "\\ ", "\\,", "\\frac", "{", "$", " ", "\n", "\x85", "\xa0", "\x1f", "\u3000", ".", "é"]
+    [
+        "a",
+        "bc",
+        "12",
+        "3.5",
+        "\\",
+        "\\ ",
+        "\\,",
+        "\\frac",
+        "{",
+        "$",
+        " ",
+        "\n",
+        "\x85",
+        "\xa0",
+        "\x1f",
+        "\u3000",
+        ".",
+        "é",
+    ]
 )
 
 

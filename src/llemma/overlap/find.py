@@ -51,6 +51,4 @@ def find(
     given = list(items)
     index = Index([text for _, text in given], lengths, splitter(tokens), context=context)
     names = [name for name, _ in given]
-    return (
-        Hit(document, names[found.item], *found[1:]) for document, text in corpus for found in index.scan(text)
-    )
+    return (Hit(document, names[found.item], *found[1:]) for document, text in corpus for found in index.scan(text))

@@ -76,8 +76,9 @@ def of_run(run: Path, kinds: Sequence[Kind]) -> Iterator[Item]:
 
 
 def of_file(path: Path) -> Iterator[Item]:
-    """Rows `{id, text}`; `problem`, `answer` and `level` of a row are kept. A row without an id is called after its
-    file and line. A row without text is a `DataError`: items are few, and each was meant."""
+    """Rows `{id, text}`; `task`, `answer` and `level` of a row are kept, and in `of` the id of its problem, where that
+    is not its own. A file of problems (rows with `problem` and no `text`) is taken for these. A row without an id is
+    called after its file and number; one without a text is a `DataError`: items are few, and each was meant."""
     if not path.is_file():
         raise MissingError(f"no items file '{path}'", where="-t", mend="check the path")
     for number, line in enumerate(jsonl.lines(path), start=1):
@@ -86,12 +87,12 @@ def of_file(path: Path) -> Iterator[Item]:
             row = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise DataError(f"damaged row: {error}", where=where, mend="write rows {id, text}") from error
-        text, id = row.get("text"), row.get("id")
+        text, id = row.get("text", row.get("problem")), row.get("id")
         if not isinstance(text, str):
             raise DataError("a row without 'text'", where=where, mend="write rows {id, text}")
         name = f"{path.name}:{number}" if id is None else str(id)
         facts = {key: str(row[key]) for key in ("answer", "level", "task") if row.get(key) is not None}
-        yield Item(name, text, "row", str(row.get("problem") or name), **facts)
+        yield Item(name, text, "row" if "text" in row else "problem", str(row.get("of") or name), **facts)
 
 
 def gathered(items: Iterable[Item]) -> list[Item]:

@@ -183,9 +183,7 @@ def _second_reading(line: bytes, shard: Shard, number: int, error: Exception) ->
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         return Damage(where, "damaged row: no 'text'")
     id = row.get("id")
-    return _doc(
-        _mended(row["text"]), _mended(id) if isinstance(id, str) else None, msgspec.Raw(b"null"), shard, number
-    )
+    return _doc(_mended(row["text"]), _mended(id) if isinstance(id, str) else None, msgspec.Raw(b"null"), shard, number)
 
 
 def _mended(text: str) -> str:
@@ -214,9 +212,9 @@ def _parquet(shard: Shard) -> Iterator[Doc | Damage]:
     try:
         import pyarrow.parquet as parquet  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
-        raise MissingError("pyarrow is needed to read Parquet files", where=shard.path, mend="pip install pyarrow") from (
-            error
-        )
+        raise MissingError(
+            "pyarrow is needed to read Parquet files", where=shard.path, mend="pip install pyarrow"
+        ) from (error)
     number = 0
     try:
         with parquet.ParquetFile(shard.path) as file:

@@ -23,7 +23,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -35,7 +35,7 @@ from llemma.overlap.find import Hit
 from llemma.overlap.fuzzy import Sketches
 from llemma.overlap.index import Index, Length
 from llemma.overlap.items import Item
-from llemma.overlap.shards import Damage, Shard, documents, shard_digest
+from llemma.overlap.shards import Damage, Doc, Shard, documents, shard_digest
 from llemma.overlap.words import splitter
 
 VERSION = 1
@@ -70,15 +70,14 @@ class Scanned(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class Context(msgspec.Struct, frozen=True):
-    """A hit of a corpus: `hit` with its subset and the number of its document in the shard."""
+class Context(Hit, frozen=True, kw_only=True, tag="hit"):
+    """A hit of a corpus, with its subset and the number of its document in the shard."""
 
     subset: str
     number: int
-    hit: Hit
 
 
-class Likeness(msgspec.Struct, frozen=True):
+class Likeness(msgspec.Struct, frozen=True, kw_only=True, tag="like"):
     """An item in other words: its Jaccard similarity with a window of a document that begins at unit `at`."""
 
     document: str
@@ -99,13 +98,9 @@ class Parts(NamedTuple):
         """Where the mark of a shard is."""
         return self.folder / f"{key}.json"
 
-    def hits(self, key: str) -> Path:
-        """Where the hits of a shard are."""
-        return self.folder / f"{key}.hits.jsonl.zst"
-
-    def similar(self, key: str) -> Path:
-        """Where the likenesses of a shard are."""
-        return self.folder / f"{key}.fuzzy.jsonl.zst"
+    def found(self, key: str) -> Path:
+        """Where the hits and likenesses of a shard are."""
+        return self.folder / f"{key}.jsonl.zst"
 
 
 def stem(out: Path) -> str:
@@ -117,6 +112,12 @@ def beside(out: Path, ending: str) -> Path:
     """`H.contexts.jsonl` beside `H.jsonl`; compressed if that is."""
     compressed = out.suffix if out.suffix in (".zst", ".gz") and ending.endswith(".jsonl") else ""
     return out.with_name(f"{stem(out)}.{ending}{compressed}")
+
+
+def written(out: Path, search: Search) -> list[Path]:
+    """The files of a finished search."""
+    endings = ["contexts.jsonl"] * bool(search.context) + ["fuzzy.jsonl"] * bool(search.fuzzy) + ["summary.json"]
+    return [out, *(beside(out, ending) for ending in endings)]
 
 
 @contextmanager
@@ -160,8 +161,7 @@ class Worker:
         if done is not None:
             return done
         told = _Told(self, shard)
-        jsonl.write(self.parts.hits(key), told.hits())
-        jsonl.write(self.parts.similar(key), told.similar)
+        jsonl.write(self.parts.found(key), told.found())
         mark = told.mark(key, time.process_time() - started)
         write_json(self.parts.mark(key), mark)
         return mark
@@ -171,45 +171,69 @@ class Worker:
             mark = read_json(self.parts.mark(key), Scanned)
         except LlemmaError:
             return None
-        return mark if self.parts.hits(key).is_file() and self.parts.similar(key).is_file() else None
+        return mark if self.parts.found(key).is_file() else None
 
 
 class _Told:
-    """The search of one shard while it goes on: hits leave as they are found, the rest is counted."""
+    """The search of one shard while it goes on: what is found leaves at once, the rest is counted."""
 
     def __init__(self, worker: Worker, shard: Shard) -> None:
         self.worker, self.shard = worker, shard
-        self.documents = self.bytes = self.damaged = self.unnamed = self.found = 0
+        self.documents = self.bytes = self.damaged = self.unnamed = self.hits = self.similar = 0
         self.notes: list[str] = []
-        self.similar: list[Likeness] = []
 
-    def hits(self) -> Iterator[Context]:
-        names, subset = self.worker.names, self.shard.subset
+    def found(self) -> Iterator[Context | Likeness]:
+        """What the documents share with the items, in their order."""
         for number, doc in enumerate(documents(self.shard)):
             if isinstance(doc, Damage):
-                self.damaged += 1
-                self._note(f"{doc.where}: {doc.why}; {'its rest is' if doc.rest else 'it is'} left out")
+                self._damage(doc)
                 continue
             self.documents += 1
             self.bytes += len(doc.text) if doc.text.isascii() else len(doc.text.encode("utf-8", "replace"))
             self.unnamed += not doc.named
-            for found in self.worker.index.scan(doc.text):
-                self.found += 1
-                yield Context(subset, number, Hit(doc.id, names[found.item], *found[1:]))
+            yield from self._shared(doc, number)
             if self.worker.sketches is not None:
-                for like in self.worker.sketches.scan(doc.text):
-                    item = names[like.item]
-                    self.similar.append(
-                        Likeness(doc.id, item, round(like.similarity, 4), like.at, like.text, subset, number)
-                    )
+                yield from self._alike(self.worker.sketches, doc, number)
 
-    def _note(self, text: str) -> None:
+    def _shared(self, doc: Doc, number: int) -> Iterator[Context]:
+        for found in self.worker.index.scan(doc.text):
+            self.hits += 1
+            name = self.worker.names[found.item]
+            yield Context(doc.id, name, *found[1:], subset=self.shard.subset, number=number)
+
+    def _alike(self, sketches: Sketches, doc: Doc, number: int) -> Iterator[Likeness]:
+        for like in sketches.scan(doc.text):
+            self.similar += 1
+            yield Likeness(
+                document=doc.id,
+                item=self.worker.names[like.item],
+                similarity=round(like.similarity, 4),
+                at=like.at,
+                text=like.text,
+                subset=self.shard.subset,
+                number=number,
+            )
+
+    def _damage(self, damage: Damage) -> None:
+        self.damaged += 1
         if len(self.notes) < _NOTES:
-            self.notes.append(text)
+            self.notes.append(f"{damage.where}: {damage.why}; {'the rest is' if damage.rest else 'it is'} left out")
 
     def mark(self, key: str, seconds: float) -> Scanned:
-        counted = (self.documents, self.bytes, round(seconds, 3), self.damaged, self.unnamed, self.found)
-        return Scanned(key, self.shard.name, self.shard.subset, *counted, len(self.similar), tuple(self.notes))
+        """What is told of the finished shard."""
+        return Scanned(
+            key=key,
+            shard=self.shard.name,
+            subset=self.shard.subset,
+            documents=self.documents,
+            bytes=self.bytes,
+            seconds=round(seconds, 3),
+            damaged=self.damaged,
+            unnamed=self.unnamed,
+            hits=self.hits,
+            similar=self.similar,
+            notes=tuple(self.notes),
+        )
 
 
 def scan(
@@ -292,13 +316,8 @@ def _scan(shard: Shard) -> Scanned:
     return _worker.scan(shard)
 
 
-def hits(marks: Sequence[Scanned], parts: Parts) -> Iterator[Context]:
-    """All hits, in the order of shards, documents, items and lengths."""
-    for mark in marks:
-        yield from jsonl.read(parts.hits(mark.key), Context)
-
-
-def likenesses(marks: Sequence[Scanned], parts: Parts) -> Iterator[Likeness]:
-    """All likenesses, in the order of shards, documents and items."""
-    for mark in marks:
-        yield from jsonl.read(parts.similar(mark.key), Likeness)
+def found(marks: Sequence[Scanned], parts: Parts) -> Iterator[tuple[int, Context | Likeness]]:
+    """(number of the shard, what was found): by shards, documents, items and lengths."""
+    kind: Any = Context | Likeness
+    for number, mark in enumerate(marks):
+        yield from ((number, row) for row in jsonl.read(parts.found(mark.key), kind))
