@@ -96,6 +96,12 @@ def test_what_differs_differs(left: str, right: str) -> None:
     assert normal(left) != normal(right)
 
 
+@given(st.text(max_size=40) | st.lists(PIECES, max_size=30).map("".join))
+def test_blanks_part_units_and_are_none(text: str) -> None:
+    assert normal(text) == [unit for word in text.split() for unit in normal(word)]
+    assert not any(unit.split() != [unit] for unit in normal(text))
+
+
 def test_units() -> None:
     assert normal(r"Find $\dfrac{3.50x_1}{\sqrt 2}$, if 40\% is_ok.") == (
         ["Find", r"\frac", "3.50", "x", "_", "1", r"\sqrt", "2", "if", "40", "%", "is", "_", "ok"]

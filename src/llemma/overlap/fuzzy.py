@@ -1,12 +1,12 @@
 """Items that stand in a document in other words: a second look, by MinHash, with every candidate verified.
 
-An item is the set of its shingles: 3 consecutive units (`words.normal`), case left aside. A window of a document is as many consecutive
-shingles as the item has, and the similarity of a document and an item is the largest Jaccard similarity of the item's
-set with that of a window. What is kept of an item to be found by is its bottom sketch, the shingles with the smallest
-hashes (A. Z. Broder, On the resemblance and containment of documents, 1997): a uniform sample of the set. A window of
-similarity t holds at least the share t of the item's shingles, so at least about t of its sketch; windows that hold
-two standard deviations less are measured in full. What is reported is therefore exact; that something at the very
-threshold is missed has a probability of about 2 %, and less above it.
+An item is the set of its shingles: 3 consecutive units (`words.normal`), case left aside. A window of a document is as
+many consecutive shingles as the item has, and the similarity of a document and an item is the largest Jaccard
+similarity of the item's set with that of a window. What is kept of an item to be found by is its bottom sketch, the
+shingles with the smallest hashes (A. Z. Broder, On the resemblance and containment of documents, 1997): a uniform
+sample of the set. A window of similarity t holds at least the share t of the item's shingles, so at least about t of
+its sketch; windows that hold two standard deviations less are measured in full. What is reported is therefore exact;
+that something at the very threshold is missed has a probability of about 2 %, and less above it.
 """
 
 from __future__ import annotations
@@ -109,29 +109,32 @@ class Sketches:
         """The items that are similar enough to a window of the document, in their order."""
         best: dict[int, Similar] = {}
         for window in windows(text, normal, self.margin, self.window):
-            for item, starts in self._candidates(window):
-                found = self._measured(window, item, starts)
+            numbers = shingles(window.words)
+            for item, starts in self._candidates(window, numbers):
+                found = self._measured(window, numbers, item, starts)
                 if found is not None and (item not in best or found.similarity > best[item].similarity):
                     best[item] = found
         return [best[item] for item in sorted(best)]
 
-    def _candidates(self, window: Window) -> Iterator[tuple[int, list[int]]]:
+    def _candidates(self, window: Window, numbers: Numbers) -> Iterator[tuple[int, list[int]]]:
         """(item, where windows may begin that hold enough of its sketch)."""
-        numbers = shingles(window.words)
         places, items = self._events(numbers)
-        if not len(places):
-            return
         ends = np.arange(len(places)) + self.needs[items] - 1
-        inside = ends < len(places)
-        ends = np.minimum(ends, len(places) - 1)
-        near = inside & (items[ends] == items) & (places[ends] - places < self.lengths[items])
-        for item in np.unique(items[near]).tolist():
-            mine = np.flatnonzero(near & (items == item))
-            last = max(0, len(numbers) - int(self.lengths[item]))
-            begins = np.maximum(places[ends[mine]] - self.lengths[item] + 1, window.first)
-            spans = zip(begins.tolist(), places[mine].tolist(), strict=True)
-            starts = {start for a, b in spans for start in range(min(a, last), min(b, last) + 1)}
-            yield item, sorted(start for start in starts if window.first <= start < max(window.last, 1))
+        inside = np.flatnonzero(ends < len(places))
+        ends, begins, owners = ends[inside], places[inside], items[inside]
+        near = (items[ends] == owners) & (places[ends] - begins < self.lengths[owners])
+        ends, begins, owners = places[ends[near]], begins[near], owners[near]
+        for item in dict.fromkeys(owners.tolist()):
+            low, high = np.searchsorted(owners, [item, item + 1])
+            size = int(self.lengths[item])
+            last = min(max(0, len(numbers) - size), max(window.last, 1) - 1)
+            spans = zip(ends[low:high].tolist(), begins[low:high].tolist(), strict=True)
+            starts = {
+                start
+                for end, begin in spans
+                for start in range(min(last, max(end - size + 1, window.first)), min(last, begin) + 1)
+            }
+            yield item, sorted(start for start in starts if start >= window.first)
 
     def _events(self, numbers: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(place, item) wherever a shingle is in an item's sketch, ordered by item and place."""
@@ -144,13 +147,16 @@ class Sketches:
         order = np.lexsort((places, items))
         return places[order], items[order]
 
-    def _measured(self, window: Window, item: int, starts: list[int]) -> Similar | None:
+    def _measured(self, window: Window, numbers: Numbers, item: int, starts: list[int]) -> Similar | None:
         """The most similar of the windows that begin at `starts`, if it is similar enough; the first of equals."""
-        size = int(self.lengths[item])
+        if not starts:
+            return None
+        size, base = int(self.lengths[item]), starts[0]
+        near = numbers[base : starts[-1] + size].tolist()
         best, at = 0.0, 0
-        for start, similarity in _slide(shingles(window.words).tolist(), set(self.sets[item].tolist()), size, starts):
+        for start, similarity in _slide(near, set(self.sets[item].tolist()), size, [start - base for start in starts]):
             if similarity > best:
-                best, at = similarity, start
+                best, at = similarity, start + base
         if best < self.threshold:
             return None
         return Similar(item, best, window.offset + at, " ".join(window.words[at : at + size + SHINGLE - 1]))

@@ -57,7 +57,7 @@ class Found(NamedTuple):
 
 
 class Probe:
-    """The blocks of the items of which at least `least` shared words count; `size` words a block, one every `stride`."""
+    """The blocks of the items, where `least` shared words count; they have `size` words, every `stride`-th is asked."""
 
     def __init__(self, least: int, items: Sequence[int], starts: Sequence[int], flat: list[str]) -> None:
         self.least = least
@@ -155,7 +155,7 @@ class Index:
 
 
 def checked(lengths: Sequence[Length]) -> tuple[Length, ...]:
-    """The lengths without repeats; raises `UsageError` for none, or one that is neither a number from 1 on nor `full`."""
+    """The lengths without repeats; raises `UsageError` for none, or one that is neither from 1 on nor `full`."""
     for n in lengths:
         if n != "full" and (not isinstance(n, int) or isinstance(n, bool) or n < 1):
             raise UsageError(f"n-grams of '{n}' words", where="n", mend="a number of words from 1 on, or full")

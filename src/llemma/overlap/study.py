@@ -167,7 +167,7 @@ def _summary(
         unique=list(counts.rows(search.lengths, list(subsets))),
         fuzzy=list(alike.rows([0], list(subsets))) if search.fuzzy else [],
         fuzzy_short=_too_short(items) if search.fuzzy else 0,
-        memory=list(told.counts.values()),
+        memory=[told.counts[key] for key in _no_hits(items, search) if key in told.counts],
         damages=[note for mark in marks for note in mark.notes],
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from llemma.core.errors import UsageError, suggest
@@ -15,26 +16,21 @@ WINDOW = 1 << 20
 
 _SPACE = re.compile(r"\s")  # `\s` of re and the blanks of `str.split` are one property of Unicode (tested)
 _UNIT = re.compile(r"\\(?:[A-Za-z]+|\S)?|\d+(?:\.\d+)?|[^\W\d_]+|[^\s\w]|_|\w")
-_KNOWN = 1_000_000
+_KNOWN, _LONG = 200_000, 100  # words remembered, and their letters at most: some tens of megabytes
 
-_NOTHING = frozenset(
-    [
-        # spacing
-        *(r"\, \; \: \! \> \/ \quad \qquad \enspace \enskip \thinspace \medspace \thickspace".split()),
-        *(r"\negthinspace \allowbreak \nolinebreak \linebreak \newline \noindent \hfill \hfil \\ \ ~ &".split()),
-        # size and shape of what follows
-        *(r"\left \right \middle \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl".split()),
-        *(r"\Biggr \displaystyle \textstyle \scriptstyle \limits \nolimits \text \textbf \textit \textrm".split()),
-        *(r"\mathrm \mathbf \mathit \mathsf \boldsymbol \bm \mbox \operatorname \emph \rm \bf \it".split()),
-        # where formulas begin and end, and what only groups
-        *(r"$ \$ \( \) \[ \] { } \&".split()),
-        # punctuation, dots, quotes, and letters that nobody sees
-        *(r". , ; : ! ? ' " + '" ` ´').split(),
-        *(r"\ldots \dots \cdots \dotsc \dotsb … ‘ ’ “ ” „ « » ¿ ¡".split()),
-        *"\u00ad\u200b\u200c\u200d\u2060\ufeff",
-        "\\",
-    ]
-)
+_SPACING = r"""
+    \, \; \: \! \> \/ \\ \ ~ & \& \quad \qquad \enspace \enskip \thinspace \medspace \thickspace \negthinspace
+    \allowbreak \nolinebreak \linebreak \newline \noindent \hfill \hfil
+"""
+_DRESS = r"""
+    \left \right \middle \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr
+    \displaystyle \textstyle \scriptstyle \limits \nolimits \text \textbf \textit \textrm \mathrm \mathbf \mathit
+    \mathsf \boldsymbol \bm \mbox \operatorname \emph \rm \bf \it
+    $ \$ \( \) \[ \] { }
+"""
+_PUNCTUATION = r""" . , ; : ! ? ' " ` ´ ‘ ’ “ ” „ « » ¿ ¡ … \ldots \dots \cdots \dotsc \dotsb """
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_NOTHING = frozenset([*_SPACING.split(), *_DRESS.split(), *_PUNCTUATION.split(), *_UNSEEN])
 _SAME = {
     **dict.fromkeys([r"\dfrac", r"\tfrac", r"\cfrac"], r"\frac"),
     **dict.fromkeys([r"\dbinom", r"\tbinom"], r"\binom"),
@@ -45,18 +41,30 @@ _SAME = {
     **dict.fromkeys(["−", "–", "—", "‐", "‑"], "-"),
     **dict.fromkeys(["·", "⋅"], r"\cdot"),
     **dict.fromkeys([r"\lvert", r"\rvert", r"\vert"], "|"),
-    **{"×": r"\times", "π": r"\pi", "∞": r"\infty", "±": r"\pm", "√": r"\sqrt", "÷": r"\div", "∈": r"\in"},
-    **{r"\%": "%", r"\#": "#", r"\_": "_", r"\lbrace": r"\{", r"\rbrace": r"\}"},
+    "×": r"\times",
+    "÷": r"\div",
+    "±": r"\pm",
+    "√": r"\sqrt",
+    "π": r"\pi",
+    "∞": r"\infty",
+    "∈": r"\in",
+    r"\%": "%",
+    r"\#": "#",
+    r"\_": "_",
+    r"\lbrace": r"\{",
+    r"\rbrace": r"\}",
 }
 
 
-class _Units(dict[str, str]):
-    """From a unit as written to the one it is compared as; an empty text leaves it out."""
+class _Units(dict[str, tuple[str, ...]]):
+    """Remembers the units of each word: no unit holds a blank, and in running text nearly every word was seen before."""
 
-    def __missing__(self, unit: str) -> str:
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        found = tuple(_SAME.get(unit, unit) for unit in _UNIT.findall(word) if unit not in _NOTHING)
         if len(self) >= _KNOWN:
             self.clear()
-        found = self[unit] = "" if unit in _NOTHING else _SAME.get(unit, unit)
+        if len(word) <= _LONG:
+            self[word] = found
         return found
 
 
@@ -76,7 +84,7 @@ def normal(text: str) -> list[str]:
     punctuation, dots, quotes, invisible letters. Ways of writing one thing are one unit: `\dfrac` and `\frac`, `≤`
     and `\leq` and `\le`, the dashes and the minus sign. Case, order, and every other symbol count.
     """
-    return list(filter(None, map(_units.__getitem__, _UNIT.findall(text))))
+    return list(chain.from_iterable(map(_units.__getitem__, text.split())))
 
 
 SPLITTERS: dict[str, Splitter] = {"whitespace": whitespace, "normal": normal}
