@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -98,6 +99,21 @@ def test_normal_tokens_are_searched_as_their_units(parts: list[str], n: int) -> 
     assert found == {hit.ngram for hit in as_words}
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["0", "0 1", "0 0 1", "x"]), st.integers(1, 30)), max_size=6),
+    st.lists(st.tuples(st.sampled_from(["0", "0 1", "1 0 0", "y"]), st.integers(1, 9)), min_size=1, max_size=4),
+    st.integers(4, 12),
+)
+def test_periodic_texts_are_searched_as_exactly(
+    document: list[tuple[str, int]], items: list[tuple[str, int]], n: int
+) -> None:
+    text = " ".join(f"{part} " * times for part, times in document)
+    wanted = [f"{part} " * times + other * times for (part, times), (other, _) in zip(items, items[::-1], strict=True)]
+    hits = find([("d0", text)], [(f"i{i}", item) for i, item in enumerate(wanted)], n)
+    assert [(hit.document, hit.item, hit.ngram) for hit in hits] == brute([text], wanted, n)
+
+
 def test_words_are_compared_as_they_stand() -> None:
     assert not list(find([("d", "Let x be")], [("i", "let x be")], 3))
     assert not list(find([("d", "let x, be")], [("i", "let x be")], 3))
@@ -112,6 +128,14 @@ def test_repeats_cost_no_more_than_other_words() -> None:
     # a table of zeros against an item of zeros: every block meets every place of the item
     hits = list(find([("d", "0 " * 300_000), ("e", "0 1 " * 100_000)], [("i", "0 " * 400), ("j", "0 1 " * 200)], 30))
     assert [(hit.document, hit.item) for hit in hits] == [("d", "i"), ("e", "j")]
+
+
+def test_tables_that_are_no_hit_cost_no_more_either() -> None:
+    items = [(f"i{i}", "0 " * 29 + str(i)) for i in range(1, 20)]
+    started = time.process_time()
+    assert not list(find([("d", "0 " * 300_000)], items, 30, context=5))
+    assert [hit.item for hit in find([("d", "0 " * 300_000 + "7 7 " + "0 " * 9)], items, 30)] == ["i7"]
+    assert time.process_time() - started < 10  # 0.3 s; every block with every place would be minutes
 
 
 def test_reading_is_lazy() -> None:

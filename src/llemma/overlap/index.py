@@ -71,8 +71,9 @@ class Probe:
         keys = _hashes(flat, places, self.size)
         order = np.argsort(keys, kind="stable")
         self.keys = keys[order]
-        self.places = np.array(places, np.int64)[order]
-        self.owners = np.array(owners, np.int64)[order]
+        # most of what an index weighs: eight bytes a place are for texts of over four billion words
+        kind = np.uint32 if len(flat) < 2**32 else np.int64
+        self.places, self.owners = np.array(places, kind)[order], np.array(owners, kind)[order]
         low, high = _TABLE_BITS
         self.mask = np.int64((1 << min(high, max(low, len(keys).bit_length() + 4))) - 1)
         self.table = np.zeros(int(self.mask) + 1, np.bool_)
@@ -117,7 +118,9 @@ class Index:
             self.flat += [known.setdefault(word, word) for word in split(text)]
             self.starts.append(len(self.flat))
         self.sizes = [end - start for start, end in zip(self.starts, self.starts[1:], strict=False)]
-        self.margin = max(self.sizes, default=0) + context
+        longest = max(self.sizes, default=0)
+        self.margin = longest + context
+        self.reach = min(longest, max(longest if n == "full" else n for n in self.lengths))
         self.window = window or max(WINDOW, 16 * self.margin)
         self._probes = self._probed()
 
@@ -179,15 +182,24 @@ class _Search:
         among runs of the same block the earliest counts.
         """
         seen: dict[int, int] = {}  # place minus begin -> where the run that lies on this diagonal ends
-        over: set[int] = set()  # blocks of which every item is done: repeats cost nothing
+        over: set[int] = set()  # blocks of which every item is done
+        barren: dict[int, set[str]] = {}  # what stood around blocks that led to nothing: tables repeat themselves
         for begin, low, high in probe.candidates(window):
-            if low in over:
+            if low in over or (low in barren and self._around(window, begin) in barren[low]):
                 continue
             runs, alive = self._runs(window, probe, begin, low, high, seen)
             for item, found in runs.items():
                 self._settle(window, item, found)
             if not alive:
                 over.add(low)
+            elif not runs:
+                barren.setdefault(low, set()).add(self._around(window, begin))
+
+    def _around(self, window: Window, begin: int) -> str:
+        """All words that decide whether an n-gram through a block is shared, or a text that is nowhere else."""
+        low, high = begin - self.index.reach, begin + self.index.reach
+        inside = window.first <= low and high <= window.last
+        return " ".join(window.words[low:high]) if inside else f"{begin} "
 
     def _runs(
         self, window: Window, probe: Probe, begin: int, low: int, high: int, seen: dict[int, int]

@@ -57,7 +57,7 @@ _SAME = {
 
 
 class _Units(dict[str, tuple[str, ...]]):
-    """Remembers the units of each word: no unit holds a blank, and in running text nearly every word was seen before."""
+    """Remembers the units of each word: no unit holds a blank, and nearly every word was seen before."""
 
     def __missing__(self, word: str) -> tuple[str, ...]:
         found = tuple(_SAME.get(unit, unit) for unit in _UNIT.findall(word) if unit not in _NOTHING)
