@@ -9,13 +9,11 @@ from pathlib import Path
 import msgspec
 
 from llemma.core import jsonl
-from llemma.core.errors import MissingError
 from llemma.core.intervals import wilson
 from llemma.core.types import Completion, Problem, Verdict
 from llemma.overlap.index import Length
-from llemma.overlap.items import COMPLETIONS, PROBLEMS, Item
+from llemma.overlap.items import COMPLETIONS, PROBLEMS, VERDICTS, Item, check_run
 
-VERDICTS = "verdicts.jsonl.zst"
 GREEDY, VOTED = "greedy", "vote"
 EVERY = "all"
 
@@ -56,13 +54,7 @@ class Split(msgspec.Struct, frozen=True):
 
 def read_judged(run: Path) -> dict[str, Judged]:
     """The problems of an evaluation folder with their outcomes: of the greedy answer, else of the vote."""
-    for name in (PROBLEMS, VERDICTS):
-        if not (run / name).is_file():
-            raise MissingError(
-                f"no finished evaluation in '{run}'",
-                where=str(run / name),
-                mend="give a folder that `llemma eval` wrote",
-            )
+    check_run(run)
     right: dict[str, dict[str, bool]] = {GREEDY: {}, VOTED: {}}
     for verdict in jsonl.read(run / VERDICTS, Verdict):
         name, _, mode = verdict.problem.rpartition("#")

@@ -16,7 +16,7 @@ Kind = Literal["problem", "solution", "completion", "row"]
 KINDS: tuple[Kind, ...] = ("problem", "solution", "completion")
 SUFFIXES = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 
-PROBLEMS, COMPLETIONS = "problems.jsonl.zst", "completions.jsonl.zst"
+PROBLEMS, COMPLETIONS, VERDICTS = "problems.jsonl.zst", "completions.jsonl.zst", "verdicts.jsonl.zst"
 """Of an evaluation folder."""
 
 
@@ -59,11 +59,20 @@ def of_problems(problems: Iterable[Problem], kinds: Sequence[Kind]) -> Iterator[
             yield Item(f"{problem.id}#solution", solution, "solution", **common)
 
 
+def check_run(run: Path) -> None:
+    """Raise `MissingError` where there is no finished evaluation."""
+    for name in (PROBLEMS, COMPLETIONS, VERDICTS):
+        if not (run / name).is_file():
+            what = f"no finished evaluation in '{run}'"
+            raise MissingError(what, where=str(run / name), mend="give a folder that `llemma eval` wrote")
+
+
 def of_run(run: Path, kinds: Sequence[Kind]) -> Iterator[Item]:
     """The problems, solutions and completions of an evaluation folder.
 
     The id of a completion's item is its request's with the sample's number: `<problem>#greedy/0`.
     """
+    check_run(run)
     problems = {problem.id: problem for problem in jsonl.read(run / PROBLEMS, Problem)}
     yield from of_problems(problems.values(), kinds)
     for completion in jsonl.read(run / COMPLETIONS, Completion) if "completion" in kinds else ():
