@@ -12,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.core.errors import MissingError
-from llemma.overlap.accuracy import fisher, newcombe, read_answers, read_judged, side, split, splits
+from llemma.overlap.accuracy import (
+    Split,
+    adjusted,
+    fisher,
+    mantel_haenszel,
+    newcombe,
+    read_answers,
+    read_judged,
+    side,
+    split,
+    splits,
+)
 from llemma.overlap.items import of_run
 
 
@@ -68,3 +79,30 @@ def test_completions_of_a_run(run: Path) -> None:
     assert list(read_answers(run, {"p1"})) == ["p1"]
     with pytest.raises(MissingError, match="no finished evaluation"):
         read_judged(run.parent)
+
+
+def strata(*rows: tuple[int, int, int, int]) -> list[Split]:
+    sides = [(side([True] * a + [False] * (n - a)), side([True] * c + [False] * (m - c))) for a, n, c, m in rows]
+    return [Split("t", "problem", 30, str(level), hits, rest) for level, (hits, rest) in enumerate(sides)]
+
+
+def test_one_stratum_is_the_plain_difference() -> None:
+    difference, low, high, p = mantel_haenszel(strata((8, 10, 10, 20)))
+    assert difference == pytest.approx(0.3)
+    # two proportions' variance by Wald: 0.8 * 0.2 / 10 + 0.5 * 0.5 / 20
+    assert (high - low) / 2 == pytest.approx(1.959964 * math.sqrt(0.016 + 0.0125))
+    assert 0.05 < p < 0.2
+
+
+def test_levels_take_away_what_is_theirs() -> None:
+    # within each level hits make no difference, but there are more of them where problems are easy
+    rows = strata((72, 80, 18, 20), (2, 20, 8, 80))
+    assert mantel_haenszel(rows)[0] == pytest.approx(0, abs=1e-12)
+    assert mantel_haenszel(rows)[3] == pytest.approx(1)
+    (row,) = adjusted(rows)
+    assert (row.levels, row.n) == (2, 30)
+    assert adjusted(strata((1, 1, 0, 0))) == []
+
+
+def test_no_spread_is_no_evidence() -> None:
+    assert mantel_haenszel(strata((3, 3, 2, 2))) == (0.0, -1.0, 1.0, 1.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from llemma.core import jsonl
-from llemma.core.intervals import wilson
+from llemma.core.intervals import Z95, wilson
 from llemma.core.types import Completion, Problem, Verdict
 from llemma.overlap.index import Length
 from llemma.overlap.items import COMPLETIONS, PROBLEMS, VERDICTS, Item, check_run
@@ -50,6 +50,19 @@ class Split(msgspec.Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     p: float | None = None
+
+
+class Adjusted(msgspec.Struct, frozen=True):
+    """The difference at equal level: a mean over the levels with both sides, weighted as Mantel and Haenszel do."""
+
+    task: str
+    kind: str
+    n: Length
+    levels: int
+    difference: float
+    low: float
+    high: float
+    p: float
 
 
 def read_judged(run: Path) -> dict[str, Judged]:
@@ -113,6 +126,38 @@ def split(task: str, kind: str, n: Length, level: str, judged: Sequence[Judged],
     low, high = newcombe(hits, rest)
     p = fisher(hits.right, hits.n, rest.right, rest.n)
     return Split(task, kind, n, level, hits, rest, hits.right / hits.n - rest.right / rest.n, low, high, p)
+
+
+def adjusted(rows: Sequence[Split]) -> list[Adjusted]:
+    """Of a table with levels, one difference for each task, kind and n: hits are more frequent among easy problems, and
+    easy problems are solved more often, so the difference over all levels tells little."""
+    groups: dict[tuple[str, str, Length], list[Split]] = {}
+    for row in rows:
+        if row.level != EVERY and row.hits.n and row.rest.n:
+            groups.setdefault((row.task, row.kind, row.n), []).append(row)
+    return [Adjusted(*key, len(levels), *mantel_haenszel(levels)) for key, levels in groups.items()]
+
+
+def mantel_haenszel(rows: Sequence[Split]) -> tuple[float, float, float, float]:
+    """(difference, low, high, p) over strata that have both sides.
+
+    The difference is that of N. Mantel and W. Haenszel (Journal of the National Cancer Institute 22, 1959), its 95 %
+    interval by the variance of S. Greenland and J. Robins (Biometrics 41, 1985, p. 59), p by the test of Cochran,
+    Mantel and Haenszel without correction for continuity; 1 where all strata are all right or all wrong.
+    """
+    above = below = spread = observed = variance = 0.0
+    for hits, rest in ((row.hits, row.rest) for row in rows):
+        a, c, n, m = hits.right, rest.right, hits.n, rest.n
+        total = n + m
+        above += (a * m - c * n) / total
+        below += n * m / total
+        spread += (a * (n - a) * m**3 + c * (m - c) * n**3) / (n * m * total**2)
+        observed += a - n * (a + c) / total
+        variance += n * m * (a + c) * (total - a - c) / (total**2 * (total - 1))
+    # answers that are all alike have no variance to estimate, which is not the same as certainty
+    difference, half = above / below, Z95 * math.sqrt(spread) / below if spread else 2.0
+    p = math.erfc(abs(observed) / math.sqrt(2 * variance)) if variance else 1.0
+    return difference, max(-1.0, difference - half), min(1.0, difference + half), p
 
 
 def side(right: Sequence[bool]) -> Side:

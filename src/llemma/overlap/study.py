@@ -13,7 +13,7 @@ from llemma.core.console import Console
 from llemma.core.errors import UsageError
 from llemma.core.files import write_json
 from llemma.overlap import memory, tables, work
-from llemma.overlap.accuracy import read_answers, read_judged, splits
+from llemma.overlap.accuracy import adjusted, read_answers, read_judged, splits
 from llemma.overlap.fuzzy import FEWEST, shingles
 from llemma.overlap.index import Length, checked
 from llemma.overlap.items import Item
@@ -64,7 +64,9 @@ def study(
         if run:
             strangers = sum(item.problem not in judged for item in items)
             found = splits(judged, items, hit)
-            summary = msgspec.structs.replace(summary, run=str(run), accuracy=found, unmatched=strangers)
+            summary = msgspec.structs.replace(
+                summary, run=str(run), accuracy=found, adjusted=adjusted(found), unmatched=strangers
+            )
         write_json(work.beside(out, "summary.json"), summary)
     return summary
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from llemma.core.console import count, duration, table
-from llemma.overlap.accuracy import Split
+from llemma.overlap.accuracy import EVERY, Adjusted, Split
 from llemma.overlap.index import Length
 from llemma.overlap.items import Item
 from llemma.overlap.work import Context, Likeness, Scanned, Search
+
+_COLUMNS = 6  # subsets side by side
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ class Summary(msgspec.Struct, frozen=True):
     memory: list[Memory] = []
     run: str = ""
     accuracy: list[Split] = []
+    adjusted: list[Adjusted] = []
     unmatched: int = 0
     damages: list[str] = []
 
@@ -132,17 +135,14 @@ def text(summary: Summary) -> str:
     rate = summary.bytes / 1e6 / summary.seconds if summary.seconds else 0.0
     head = f"{summary.documents:,} documents, {count(summary.bytes)}B of text in {duration(summary.seconds)} of"
     lines = [f"{head} processor time ({rate:.0f} MB/s); {summary.pairs:,} pairs share words"]
-    lines += [*_coverage_lines(summary), *_notes(summary), "", _unique_table(summary.unique)]
+    lines += [*_coverage_lines(summary), *_notes(summary)]
+    lines += ["\nunique items / unique documents", _unique_table(summary.unique)]
     if summary.search.fuzzy:
-        lines += [
-            "",
-            f"in other words (Jaccard similarity from {summary.search.fuzzy:g} on)",
-            _unique_table(summary.fuzzy),
-        ]
-    if summary.accuracy:
-        lines += ["", _accuracy_table(summary.accuracy)]
-    lines += [f"\n{_memory_line(row)}" for row in summary.memory if row.hits]
-    return "\n".join(lines)
+        likeness = f"in other words: Jaccard similarity from {summary.search.fuzzy:g} on"
+        lines += [f"\nunique items / unique documents, {likeness}", _unique_table(summary.fuzzy)]
+    if summary.memory:
+        lines += ["\nwhat follows the hit in the document", _memory_table(summary.memory)]
+    return "\n".join([*lines, *_accuracy_lines(summary)])
 
 
 def _coverage_lines(summary: Summary) -> list[str]:
@@ -165,15 +165,44 @@ def _notes(summary: Summary) -> list[str]:
 
 
 def _unique_table(rows: Sequence[Unique]) -> str:
-    cells = [(f"{row.kind}s in {row.subset}", row.n or "", row.items, row.documents, row.pairs) for row in rows]
-    return table(["", "n", "items", "documents", "pairs"], cells)
+    """As the paper prints it, a column a subset; of many subsets the rows that have anything."""
+    subsets = list(dict.fromkeys(row.subset for row in rows))
+    if len(subsets) > _COLUMNS:
+        cells = [(_label(row.kind, row.n), row.subset, row.items, row.documents) for row in rows if row.items]
+        return table(["", "subset", "items", "documents"], cells)
+    cells_of = {(row.kind, row.n, row.subset): f"{row.items:,} / {row.documents:,}" for row in rows}
+    keys = list(dict.fromkeys((row.kind, row.n) for row in rows))
+    body = [[_label(kind, n), *(cells_of[kind, n, subset] for subset in subsets)] for kind, n in keys]
+    return table(["", *subsets], body)
+
+
+def _label(kind: str, n: Length) -> str:
+    if n == 0:
+        return f"{kind}s"
+    return f"{kind}s, whole" if n == "full" else f"{kind}s, n = {n}"
+
+
+def _accuracy_lines(summary: Summary) -> list[str]:
+    """The table by level, without the parts that have no hits, and the differences at equal level."""
+    if not summary.run:
+        return []
+    hit = {(row.task, row.kind, row.n) for row in summary.accuracy if row.level == EVERY and row.hits.n}
+    rows = [row for row in summary.accuracy if (row.task, row.kind, row.n) in hit]
+    if not rows:
+        return ["\nno problem of the run has a hit"]
+    lines = ["\nright answers where a problem has a hit, and on the rest", _accuracy_table(rows)]
+    for each in summary.adjusted:
+        interval = f"{100 * each.low:+.1f} to {100 * each.high:+.1f}, p = {each.p:.2g}"
+        lines.append(
+            f"{each.task}, {_label(each.kind, each.n)}: {100 * each.difference:+.1f} points at equal level ({interval})"
+        )
+    return lines
 
 
 def _accuracy_table(rows: Sequence[Split]) -> str:
     cells = [
         (
-            f"{row.task} {row.kind}",
-            row.n,
+            f"{row.task}, {_label(row.kind, row.n)}",
             row.level,
             f"{row.hits.right}/{row.hits.n}",
             _percent(row.hits.right, row.hits.n),
@@ -185,22 +214,17 @@ def _accuracy_table(rows: Sequence[Split]) -> str:
         )
         for row in rows
     ]
-    heads = ["right answers", "n", "level", "hits", "%", "rest", "%", "difference", "95 %", "Fisher's p"]
-    return table(heads, cells)
+    return table(["", "level", "hits", "%", "rest", "%", "difference", "95 %", "Fisher's p"], cells)
 
 
 def _percent(right: int, n: int) -> str:
     return f"{100 * right / n:.1f}" if n else ""
 
 
-def _memory_line(row: Memory) -> str:
-    told = row.boxed + row.stated + row.absent
-    parts = [f"hits of {row.kind}s, n = {row.n}:"]
-    if told:
-        parts.append(
-            f"behind {row.boxed} of {told} the document has the gold answer in a box, behind {row.stated} it stands,"
-            f" behind {row.absent} it does not"
-        )
-    if row.asked:
-        parts.append(f"{row.repeats} of {row.asked} completions repeat what follows (longest {row.longest} words)")
-    return " ".join([parts[0], "; ".join(parts[1:]) or "no gold answers, no completions"])
+def _memory_table(rows: Sequence[Memory]) -> str:
+    cells = [
+        (_label(row.kind, row.n), row.hits, row.boxed, row.stated, row.absent, row.asked, row.repeats, row.longest)
+        for row in rows
+    ]
+    heads = ["", "hits", "gold boxed", "gold stated", "gold absent", "completions", "repeat it", "longest run"]
+    return table(heads, cells)
