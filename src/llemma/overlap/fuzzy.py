@@ -29,7 +29,7 @@ FEWEST = 8
 """Shingles below which a similarity says nothing; such items are not looked for."""
 
 _COMMON = 64  # items that may share a shingle of a sketch; what more of them share tells none of them apart
-_TABLE_BITS = 20
+_TABLE_BITS = 16, 25
 _KNOWN = 1_000_000
 
 Numbers = NDArray[np.uint64]
@@ -85,8 +85,10 @@ class Sketches:
         values, owners, self.needs = self._sketched()
         order = np.argsort(values, kind="stable")
         self.values, self.owners = values[order], owners[order]
-        self.table = np.zeros(1 << _TABLE_BITS, np.bool_)
-        self.table[_slot(self.values)] = True
+        low, high = _TABLE_BITS
+        self.shift = np.uint64(64 - min(high, max(low, len(values).bit_length() + 4)))
+        self.table = np.zeros(1 << (64 - int(self.shift)), np.bool_)
+        self.table[self.values >> self.shift] = True
         self.margin = int(max(self.lengths, default=0)) + SHINGLE
         self.window = window or max(WINDOW, 16 * self.margin)
 
@@ -138,7 +140,7 @@ class Sketches:
 
     def _events(self, numbers: Numbers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(place, item) wherever a shingle is in an item's sketch, ordered by item and place."""
-        possible = np.flatnonzero(self.table[_slot(numbers)])
+        possible = np.flatnonzero(self.table[numbers >> self.shift])
         low = np.searchsorted(self.values, numbers[possible], "left")
         counts = np.searchsorted(self.values, numbers[possible], "right") - low
         places = np.repeat(possible, counts)
@@ -187,7 +189,3 @@ def _need(sketch: int, whole: int, threshold: float) -> int:
     """Values of a sketch that a similar window holds, but for two standard deviations where the sketch is a sample."""
     spread = 0.0 if sketch == whole else 2 * math.sqrt(sketch * threshold * (1 - threshold))
     return max(1, math.ceil(sketch * threshold - spread - 1e-9))
-
-
-def _slot(numbers: Numbers) -> Numbers:
-    return numbers >> np.uint64(64 - _TABLE_BITS)

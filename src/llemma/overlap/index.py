@@ -74,6 +74,8 @@ class Probe:
         # most of what an index weighs: eight bytes a place are for texts of over four billion words
         kind = np.uint32 if len(flat) < 2**32 else np.int64
         self.places, self.owners = np.array(places, kind)[order], np.array(owners, kind)[order]
+        # where every word is asked, most are answered by the first words of blocks
+        self.firsts = {flat[place] for place in places} if self.stride == 1 else None
         low, high = _TABLE_BITS
         self.mask = np.int64((1 << min(high, max(low, len(keys).bit_length() + 4))) - 1)
         self.table = np.zeros(int(self.mask) + 1, np.bool_)
@@ -82,7 +84,10 @@ class Probe:
     def candidates(self, window: Window) -> Iterator[tuple[int, int, int]]:
         """(begin of a block in the window, low, high): `[low, high)` of the columns have the block's hash."""
         end = min(len(window.words) - self.size + 1, window.last + self.stride)
-        blocks = range(window.first, end, self.stride)
+        blocks: Sequence[int] = range(window.first, end, self.stride)
+        if self.firsts is not None:
+            words, firsts = window.words, self.firsts
+            blocks = [begin for begin in blocks if words[begin] in firsts]
         for start in range(0, len(blocks), _PART):
             part = blocks[start : start + _PART]
             keys = _hashes(window.words, part, self.size)
