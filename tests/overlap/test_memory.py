@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llemma.overlap.find import Hit
+from llemma.overlap.pairs import Hit
 from llemma.overlap.items import Item, Kind
 from llemma.overlap.memory import longest_common, repeated, stated
 

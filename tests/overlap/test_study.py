@@ -75,6 +75,7 @@ def test_several_lengths_are_told_by_n_and_are_those_of_find(corpus: Path, items
     assert [(row["before"], row["after"], row["shared"]) for row in contexts] == [
         (hit.before, hit.after, hit.shared) for hit in hits
     ]
+    assert {(row["kind"], row["problem"]) for row in contexts} == {("row", "a"), ("row", "7"), ("row", "short")}
     assert {row["document"]: row["subset"] for row in contexts} == {"c0": "code", "w0": "web", "w2": "web"}
 
 
@@ -179,6 +180,13 @@ def test_workers_and_repetition_change_nothing(corpus: Path, items: Path, tmp_pa
     times = [part.stat().st_mtime_ns for part in parts]
     assert overlap(corpus, items, one, "--ngram", "4,full", "--fuzzy", "0.3") == 0
     assert one.read_bytes() == before and [part.stat().st_mtime_ns for part in parts] == times
+
+
+def test_what_a_search_writes_is_no_corpus(corpus: Path, items: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert overlap(corpus, items, corpus / "h.jsonl", "--ngram", "4", "--workers", "1", "--fuzzy", "0.5") == 0
+    assert summary(corpus / "h.jsonl").shards == 3
+    assert summary(corpus / "h.jsonl").damaged == 0
 
 
 def test_what_changed_is_searched_again_and_nothing_else(corpus: Path, items: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def overlap(
     from llemma.overlap.study import parse_lengths, study
 
     search = work.Search(parse_lengths(ngram), tokens, contexts, fuzzy)
-    shards = discover(corpus, tokenizer)
+    shards = discover(corpus, tokenizer, work.reserved(out))
     names = [name.strip() for part in tasks for name in part.split(",") if name.strip()]
     with console.progress("items"):
         items = gathered(_items(names, parse_kinds(kinds), run, data))

@@ -4,6 +4,6 @@
 is looked for, `work` goes over a corpus with several processes; `tables`, `accuracy` and `memory` say what it means.
 """
 
-from llemma.overlap.find import Hit, find
+from llemma.overlap.pairs import Hit, find
 
 __all__ = ["Hit", "find"]

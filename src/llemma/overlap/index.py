@@ -109,7 +109,7 @@ def _hashes(words: list[str], begins: Sequence[int], size: int) -> NDArray[np.in
 
 
 class Index:
-    """Items given as texts, ready to be looked for. `lengths` says which numbers of words count; see `find`."""
+    """Items given as texts, ready to be looked for. `lengths` says which numbers of words count; see `pairs.find`."""
 
     def __init__(
         self, items: Sequence[str], lengths: Sequence[Length], split: Splitter, *, context: int = 0, window: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from llemma.overlap.find import Hit
+from llemma.overlap.pairs import Hit
 from llemma.overlap.items import Item
 from llemma.overlap.words import normal
 

@@ -6,7 +6,7 @@ A document is streamed; what stands in memory is one line of a file, or a small 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -60,14 +60,16 @@ class _Row(msgspec.Struct):
     meta: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def discover(paths: Iterable[Path], tokenizer: Path | None = None) -> list[Shard]:
+def discover(paths: Iterable[Path], tokenizer: Path | None = None, without: Collection[Path] = ()) -> list[Shard]:
     """The shards of files and folders, in a fixed order. Raises `MissingError` for a path that is not there or holds no
-    corpus, `DataError` for a file of another kind. `tokenizer` is that of token stores."""
-    shards = [shard for path in paths for shard in _discover(path, tokenizer)]
+    corpus, `DataError` for a file of another kind. `tokenizer` is that of token stores; files and folders of `without`
+    (what a search writes itself) are no corpus."""
+    left_out = {path.resolve() for path in without}
+    shards = [shard for path in paths for shard in _discover(path, tokenizer, left_out)]
     return list(dict.fromkeys(shards))
 
 
-def _discover(path: Path, tokenizer: Path | None) -> list[Shard]:
+def _discover(path: Path, tokenizer: Path | None, left_out: set[Path]) -> list[Shard]:
     if not path.exists():
         raise MissingError(f"no corpus '{path}'", where="CORPUS", mend="check the path")
     if path.is_file():
@@ -75,7 +77,8 @@ def _discover(path: Path, tokenizer: Path | None) -> list[Shard]:
             what = ", ".join([*SUFFIXES, PARQUET])
             raise DataError("a file of an unknown kind", where=str(path), mend=f"give {what}, or a folder")
         return [_file(path, path.name, _subset(path, path.parent) if path.parent.name in SPLITS else _stem(path))]
-    inside = sorted(p for p in path.rglob("*") if _is_wanted(p.relative_to(path)))
+    everything = (p for p in path.rglob("*") if _is_wanted(p.relative_to(path)))
+    inside = sorted(p for p in everything if not left_out & {p.resolve(), p.resolve().parent})
     stores = [p.parent for p in inside if p.name == STORE]
     files = [p for p in inside if _is_file_of_rows(p) and p.is_file()]
     found = [_file(p, str(p.relative_to(path)), _subset(p, path)) for p in files]

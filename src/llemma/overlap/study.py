@@ -125,7 +125,11 @@ class _Memories:
                 repeated = memory.repeated(row, self.answers[item.problem]) if asked else None
                 self._count(item.kind, row.n, gold, repeated)
                 facts = {"gold": gold, "repeated": repeated}
-                yield _plain(row) | {key: value for key, value in facts.items() if value is not None}
+                yield (
+                    _plain(row)
+                    | {"kind": item.kind, "problem": item.problem}
+                    | {key: value for key, value in facts.items() if value is not None}
+                )
 
     def _count(self, kind: str, n: Length, gold: str | None, repeated: int | None) -> None:
         old = self.counts.get((kind, n), Memory(kind, n, 0))

@@ -31,7 +31,7 @@ from llemma.core import jsonl
 from llemma.core.console import Console, Progress, count
 from llemma.core.errors import BusyError, LlemmaError, MissingError
 from llemma.core.files import digest, read_json, sweep, write_json
-from llemma.overlap.find import Hit
+from llemma.overlap.pairs import Hit
 from llemma.overlap.fuzzy import Sketches
 from llemma.overlap.index import Index, Length
 from llemma.overlap.items import Item
@@ -116,8 +116,16 @@ def beside(out: Path, ending: str) -> Path:
 
 def written(out: Path, search: Search) -> list[Path]:
     """The files of a finished search."""
-    endings = ["contexts.jsonl"] * bool(search.context) + ["fuzzy.jsonl"] * bool(search.fuzzy) + ["summary.json"]
-    return [out, *(beside(out, ending) for ending in endings)]
+    return [out, *(beside(out, ending) for ending in _endings(context=bool(search.context), fuzzy=bool(search.fuzzy)))]
+
+
+def reserved(out: Path) -> list[Path]:
+    """All that searches with this `out` may write, the folder of parts among it."""
+    return [out, beside(out, "parts"), *(beside(out, ending) for ending in _endings(context=True, fuzzy=True))]
+
+
+def _endings(*, context: bool, fuzzy: bool) -> list[str]:
+    return ["contexts.jsonl"] * context + ["fuzzy.jsonl"] * fuzzy + ["summary.json"]
 
 
 @contextmanager
