@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llemma.overlap.pairs import Hit
 from llemma.overlap.items import Item, Kind
 from llemma.overlap.memory import longest_common, repeated, stated
+from llemma.overlap.pairs import Hit
 
 
 def hit(after: str, run: str = "find x") -> Hit:

@@ -15,13 +15,14 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from llemma.overlap.words import WINDOW, Window, normal, windows
+from llemma.overlap.words import WINDOW, Window, normal, units, windows
 
 SHINGLE = 3
 SKETCH = 32
@@ -30,7 +31,7 @@ FEWEST = 8
 
 _COMMON = 64  # items that may share a shingle of a sketch; what more of them share tells none of them apart
 _TABLE_BITS = 16, 25
-_KNOWN = 1_000_000
+_KNOWN, _LONG = 200_000, 100  # words remembered, and their letters at most
 
 Numbers = NDArray[np.uint64]
 
@@ -41,32 +42,40 @@ class Similar(NamedTuple):
     item: int
     similarity: float
     at: int
-    text: str
+    text: str = ""
 
 
-class _Vocabulary(dict[str, int]):
-    """Remembers the hash of each unit, whatever its case."""
+class _Hashes(dict[str, tuple[int, ...]]):
+    """Remembers, of each word, the hashes of its units, whatever their case."""
 
-    def __missing__(self, unit: str) -> int:
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        folded = (unit.casefold().encode("utf-8", "surrogatepass") for unit in units(word))
+        found = tuple(map(xxhash.xxh3_64_intdigest, folded))
         if len(self) >= _KNOWN:
             self.clear()
-        number = self[unit] = xxhash.xxh3_64_intdigest(unit.casefold().encode("utf-8", "surrogatepass"))
-        return number
+        if len(word) <= _LONG:
+            self[word] = found
+        return found
 
 
-_vocabulary = _Vocabulary()
+_hashes = _Hashes()
 
 
-def shingles(units: Sequence[str]) -> Numbers:
+def hashed(text: str) -> list[int]:
+    """The units of a text, each as a number."""
+    return list(chain.from_iterable(map(_hashes.__getitem__, text.split())))
+
+
+def shingles(hashes: Sequence[int]) -> Numbers:
     """One number for each 3 consecutive units, in their order."""
-    count = len(units) - SHINGLE + 1
+    count = len(hashes) - SHINGLE + 1
     if count <= 0:
         return np.zeros(0, np.uint64)
-    hashes = np.fromiter(map(_vocabulary.__getitem__, units), np.uint64, len(units))
+    every = np.array(hashes, np.uint64)
     numbers = np.zeros(count, np.uint64)
     for place in range(SHINGLE):
         # every bit of the result depends on all units (the finaliser of SplitMix64, Steele et al. 2014)
-        numbers = (numbers + hashes[place : place + count]) * np.uint64(0x9E3779B97F4A7C15)
+        numbers = (numbers + every[place : place + count]) * np.uint64(0x9E3779B97F4A7C15)
         numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         numbers ^= numbers >> np.uint64(31)
@@ -78,7 +87,7 @@ class Sketches:
 
     def __init__(self, items: Sequence[str], threshold: float, *, window: int = 0) -> None:
         self.threshold = threshold
-        sequences = [shingles(normal(text)) for text in items]
+        sequences = [shingles(hashed(text)) for text in items]
         self.sets = [np.unique(numbers) for numbers in sequences]
         self.lengths = np.array([len(numbers) for numbers in sequences], np.int64)
         self.short = [item for item, numbers in enumerate(self.sets) if len(numbers) < FEWEST]
@@ -110,15 +119,23 @@ class Sketches:
     def scan(self, text: str) -> list[Similar]:
         """The items that are similar enough to a window of the document, in their order."""
         best: dict[int, Similar] = {}
-        for window in windows(text, normal, self.margin, self.window):
+        for window in windows(text, hashed, self.margin, self.window):
             numbers = shingles(window.words)
             for item, starts in self._candidates(window, numbers):
                 found = self._measured(window, numbers, item, starts)
                 if found is not None and (item not in best or found.similarity > best[item].similarity):
                     best[item] = found
-        return [best[item] for item in sorted(best)]
+        return [best[item]._replace(text=self._text(text, best[item])) for item in sorted(best)]
 
-    def _candidates(self, window: Window, numbers: Numbers) -> Iterator[tuple[int, list[int]]]:
+    def _text(self, text: str, found: Similar) -> str:
+        """The units of a window that was found, read again: few documents have any."""
+        size = int(self.lengths[found.item]) + SHINGLE - 1
+        for window in windows(text, normal, self.margin, self.window):
+            if window.first <= found.at - window.offset < window.last:
+                return " ".join(window.words[found.at - window.offset :][:size])
+        return ""
+
+    def _candidates(self, window: Window[int], numbers: Numbers) -> Iterator[tuple[int, list[int]]]:
         """(item, where windows may begin that hold enough of its sketch)."""
         places, items = self._events(numbers)
         ends = np.arange(len(places)) + self.needs[items] - 1
@@ -149,7 +166,7 @@ class Sketches:
         order = np.lexsort((places, items))
         return places[order], items[order]
 
-    def _measured(self, window: Window, numbers: Numbers, item: int, starts: list[int]) -> Similar | None:
+    def _measured(self, window: Window[int], numbers: Numbers, item: int, starts: list[int]) -> Similar | None:
         """The most similar of the windows that begin at `starts`, if it is similar enough; the first of equals."""
         if not starts:
             return None
@@ -161,7 +178,7 @@ class Sketches:
                 best, at = similarity, start + base
         if best < self.threshold:
             return None
-        return Similar(item, best, window.offset + at, " ".join(window.words[at : at + size + SHINGLE - 1]))
+        return Similar(item, best, window.offset + at)
 
 
 def _slide(numbers: list[int], wanted: set[int], size: int, starts: Sequence[int]) -> Iterator[tuple[int, float]]:

@@ -81,7 +81,7 @@ class Probe:
         self.table = np.zeros(int(self.mask) + 1, np.bool_)
         self.table[self.keys & self.mask] = True
 
-    def candidates(self, window: Window) -> Iterator[tuple[int, int, int]]:
+    def candidates(self, window: Window[str]) -> Iterator[tuple[int, int, int]]:
         """(begin of a block in the window, low, high): `[low, high)` of the columns have the block's hash."""
         end = min(len(window.words) - self.size + 1, window.last + self.stride)
         blocks: Sequence[int] = range(window.first, end, self.stride)
@@ -180,7 +180,7 @@ class _Search:
         self.found: list[Found] = []
         self.open: dict[int, dict[Length, int]] = {}
 
-    def look(self, window: Window, probe: Probe) -> None:
+    def look(self, window: Window[str], probe: Probe) -> None:
         """Find the items of `probe` in a window.
 
         Blocks come in the order of the document, so the first run that is long enough begins before all later ones;
@@ -200,14 +200,14 @@ class _Search:
             elif not runs:
                 barren.setdefault(low, set()).add(self._around(window, begin))
 
-    def _around(self, window: Window, begin: int) -> str:
+    def _around(self, window: Window[str], begin: int) -> str:
         """All words that decide whether an n-gram through a block is shared, or a text that is nowhere else."""
         low, high = begin - self.index.reach, begin + self.index.reach
         inside = window.first <= low and high <= window.last
         return " ".join(window.words[low:high]) if inside else f"{begin} "
 
     def _runs(
-        self, window: Window, probe: Probe, begin: int, low: int, high: int, seen: dict[int, int]
+        self, window: Window[str], probe: Probe, begin: int, low: int, high: int, seen: dict[int, int]
     ) -> tuple[dict[int, list[Run]], bool]:
         """The new runs through a block by item, and whether any item of the block had something to find."""
         runs: dict[int, list[Run]] = {}
@@ -237,7 +237,7 @@ class _Search:
             right += 1
         return Run(begin - left, begin + right, place - left)
 
-    def _settle(self, window: Window, item: int, runs: list[Run]) -> None:
+    def _settle(self, window: Window[str], item: int, runs: list[Run]) -> None:
         """Keep the first n-gram of each length that the runs are long enough for."""
         if item not in self.open:
             self.open[item] = self.index.wanted(item)
@@ -250,7 +250,7 @@ class _Search:
                 self.found.append(self._told(window, item, n, need, at, run))
                 del left[n]
 
-    def _told(self, window: Window, item: int, n: Length, need: int, at: int, run: Run) -> Found:
+    def _told(self, window: Window[str], item: int, n: Length, need: int, at: int, run: Run) -> Found:
         words, base = window.words, self.index.starts[item]
         item_at = run.place + at - run.begin - base
         found = Found(item, n, " ".join(words[at : at + need]), window.offset + at, item_at, run.end - run.begin)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from llemma.overlap.pairs import Hit
 from llemma.overlap.items import Item
+from llemma.overlap.pairs import Hit
 from llemma.overlap.words import normal
 
 Stated = Literal["boxed", "stated", "absent"]

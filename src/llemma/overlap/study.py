@@ -14,12 +14,12 @@ from llemma.core.errors import UsageError
 from llemma.core.files import write_json
 from llemma.overlap import memory, tables, work
 from llemma.overlap.accuracy import adjusted, read_answers, read_judged, splits
-from llemma.overlap.fuzzy import FEWEST, shingles
+from llemma.overlap.fuzzy import FEWEST, hashed, shingles
 from llemma.overlap.index import Length, checked
 from llemma.overlap.items import Item
 from llemma.overlap.shards import Shard
 from llemma.overlap.tables import Counts, Memory, Summary
-from llemma.overlap.words import normal, splitter
+from llemma.overlap.words import splitter
 from llemma.overlap.work import Context, Likeness, Parts, Scanned, Search
 
 
@@ -179,4 +179,4 @@ def _summary(
 
 
 def _too_short(items: Sequence[Item]) -> int:
-    return sum(len(set(shingles(normal(item.text)).tolist())) < FEWEST for item in items)
+    return sum(len(set(shingles(hashed(item.text)).tolist())) < FEWEST for item in items)

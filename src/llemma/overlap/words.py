@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from llemma.core.errors import UsageError, suggest
 
+T = TypeVar("T")
 Splitter = Callable[[str], list[str]]
 
 WINDOW = 1 << 20
@@ -71,6 +72,11 @@ class _Units(dict[str, tuple[str, ...]]):
 _units = _Units()
 
 
+def units(word: str) -> tuple[str, ...]:
+    """The units of one word."""
+    return _units[word]
+
+
 def whitespace(text: str) -> list[str]:
     """`str.split()`, as published: words as they stand, with their case and punctuation."""
     return text.split()
@@ -98,21 +104,23 @@ def splitter(name: str) -> Splitter:
     return SPLITTERS[name]
 
 
-class Window(NamedTuple):
+class Window(NamedTuple, Generic[T]):
     """Words `offset`, `offset + 1`, ... of a document; it is answerable for what begins in `[first, last)` of them.
 
     Beyond these it holds `margin` words on both sides, or as many as the document has.
     """
 
-    words: list[str]
+    words: list[T]
     first: int
     last: int
     offset: int
 
 
-def windows(text: str, split: Splitter, margin: int, size: int = WINDOW) -> Iterator[Window]:
-    """A document as windows: every word is in `[first, last)` of exactly one. Most documents are one window."""
-    words: list[str] = []
+def windows(text: str, split: Callable[[str], list[T]], margin: int, size: int = WINDOW) -> Iterator[Window[T]]:
+    """A document as windows: every word is in `[first, last)` of exactly one. Most documents are one window.
+
+    `split` gives words, or something for each word; no word may hold a blank."""
+    words: list[T] = []
     first = offset = 0
     for piece, final in _pieces(text, size):
         words += split(piece)

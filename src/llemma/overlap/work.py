@@ -31,10 +31,10 @@ from llemma.core import jsonl
 from llemma.core.console import Console, Progress, count
 from llemma.core.errors import BusyError, LlemmaError, MissingError
 from llemma.core.files import digest, read_json, sweep, write_json
-from llemma.overlap.pairs import Hit
 from llemma.overlap.fuzzy import Sketches
 from llemma.overlap.index import Index, Length
 from llemma.overlap.items import Item
+from llemma.overlap.pairs import Hit
 from llemma.overlap.shards import Damage, Doc, Shard, documents, shard_digest
 from llemma.overlap.words import splitter
 
