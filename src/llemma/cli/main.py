@@ -30,6 +30,7 @@ COMMANDS = {
     "grade": ("llemma.cli.answers", "grade", "Judge a file of answers against their gold answers."),
     "vote": ("llemma.cli.answers", "vote", "Take the majority of each row's answers."),
     "exec": ("llemma.cli.tools", "execute", "Run a file of untrusted Python programs in a sandbox."),
+    "overlap": ("llemma.cli.overlap", "overlap", "Find what a corpus shares with problems and completions."),
     "report": ("llemma.cli.reports", "report", "Write the pages of one or more runs."),
     "view": ("llemma.cli.reports", "view", "Serve a report on this machine."),
     "doctor": ("llemma.cli.help", "doctor", "Say what this machine can do and how to add the rest."),
