@@ -75,6 +75,8 @@ def train(
         return
     folder = resume or out or runs_folder() / f"{loaded.name}-train"
     facts = training.train(loaded, folder, console)
+    if facts is None:  # one of torchrun's processes that does not lead
+        return
     last = list(facts)[-1]
     console.emit(facts, f'run: {folder}\n  next: llemma generate -m run:{folder / last} "PROMPT"')
 

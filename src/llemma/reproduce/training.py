@@ -14,7 +14,7 @@ from llemma.core.files import replacing
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
-from llemma.reproduce.phases import stores
+from llemma.reproduce.phases import lead, stores
 from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
 from llemma.tokens.store import StoreInfo, write_store
@@ -36,8 +36,15 @@ def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) 
     return infos
 
 
-def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]]:
-    """Train all phases of a recipe in the run folder `out` (`out/<phase>/final`); goes on where it was interrupted."""
+def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]] | None:
+    """Train all phases of a recipe in the run folder `out` (`out/<phase>/final`); goes on where it was interrupted.
+
+    Under torchrun all processes call this, and all but the leader return None.
+    """
+    return lead(lambda: _train(recipe, out, console))
+
+
+def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]]:
     need(recipe, "train")
     data = recipe.value.data
     if not data.tokens:

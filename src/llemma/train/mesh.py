@@ -23,7 +23,6 @@ COMPUTING = datetime.timedelta(minutes=30)
 """How long a process waits for the others in a step; the first may compile for minutes."""
 WAITING = datetime.timedelta(days=1)
 """How long the others wait for the leader, which reads a whole corpus of tokens to name the work."""
-VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 class Mesh:
@@ -32,6 +31,8 @@ class Mesh:
     def __init__(self, rank: int = 0, size: int = 1, device: str = "", *, distributed: bool = False) -> None:
         self.rank, self.size, self.distributed = rank, size, distributed
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.busy = False
+        """Whether a phase is being trained: then an error of one process is for the launcher to end."""
         self.control: Any = None  # a group of its own for the leader's word: it may be waited for long
 
     @property
@@ -87,11 +88,6 @@ _current: list[Mesh] = []
 def current() -> Mesh:
     """The mesh that `opened` opened, or that of this process alone."""
     return _current[-1] if _current else Mesh()
-
-
-def launched() -> bool:
-    """Whether torchrun (or something that sets its variables) started this process; asks no torch."""
-    return all(name in os.environ for name in VARIABLES)
 
 
 @contextmanager
