@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llemma.core.console import Console
-from llemma.core.errors import MissingError
+from llemma.core.errors import Interrupted, MissingError
 from llemma.core.types import Document
 from llemma.reproduce.schema import LlemmaRecipe
 from llemma.tokens.store import Store
@@ -86,7 +86,10 @@ def _follow(processes: Mesh) -> None:
     silent = Console(quiet=True, stream=open(os.devnull, "w", encoding="utf-8"))
     while (phase := processes.agree(None)) is not None:
         run, config, tokens, tokenizer, init, shape = phase
-        train_phase(run, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=silent)
+        try:
+            train_phase(run, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=silent)
+        except Interrupted as error:  # the leader says so
+            raise SystemExit(error.exit_code) from error
 
 
 def stores(tokens: Path, split: str) -> dict[str, Store]:

@@ -64,8 +64,9 @@ def saved(run: Path) -> list[Path]:
     return sorted(path for path in (run / "checkpoints").glob("step-*") if path.is_dir())
 
 
-def newest(run: Path, journal: Journal, mesh: Mesh, console: Console, before: int | None = None) -> Path | None:
-    """The newest whole checkpoint of a run with that `journal`, None without one; `before`: after fewer steps.
+def newest(run: Path, journal: Journal, mesh: Mesh, console: Console, *, fresh: bool = False) -> Path | None:
+    """The newest whole checkpoint of a run with that `journal`, None without one; `fresh`: of those that rollbacks have
+    not tried in vain.
 
     A damaged one is passed with a word.
     """
@@ -75,7 +76,7 @@ def newest(run: Path, journal: Journal, mesh: Mesh, console: Console, before: in
             continue
         if not journal.holds(found.state.step, found.state.rollbacks):
             continue
-        if before is not None and found.state.step >= before:
+        if fresh and journal.spent(found.state.step):
             continue
         damage = damaged(folder, found, mesh)
         if not damage:

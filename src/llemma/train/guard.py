@@ -24,6 +24,8 @@ LEAST = 32
 """Steps seen before one can stand out of them."""
 MOST = 20
 """Steps of the window that may be left out before the run counts as hopeless."""
+TRIES = 2
+"""Rollbacks to one checkpoint before the one before it is taken."""
 SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 CALM = (0.01, 0.25)
@@ -110,6 +112,10 @@ class Journal(msgspec.Struct, frozen=True):
         """Whether a checkpoint after `step` steps, written when there were `known` rollbacks, is part of the run: a
         later rollback may have gone back before it."""
         return all(step <= rollback.to for rollback in self.rollbacks[known:])
+
+    def spent(self, step: int) -> bool:
+        """Whether the run went back to the checkpoint after `step` steps so often that its weights are suspected."""
+        return sum(rollback.to == step for rollback in self.rollbacks) >= TRIES
 
 
 def read_journal(run: Path, work: str) -> Journal:

@@ -138,8 +138,8 @@ class Trainer:
             self.console.say(f"{self.run.name}: branches from {folder} after step {state.step}")
         return self._taken(state)
 
-    def _restored(self, before: int | None = None) -> TrainState | None:
-        folder = checkpoint.newest(self.run, self.journal, self.mesh, self.console, before)
+    def _restored(self, *, fresh: bool = False) -> TrainState | None:
+        folder = checkpoint.newest(self.run, self.journal, self.mesh, self.console, fresh=fresh)
         if folder is None:
             return None
         return self._taken(checkpoint.restore(folder, self.model, self.optimizers))
@@ -252,12 +252,12 @@ class Trainer:
     def _roll_back(self, state: TrainState, rows: Metrics | None, why: str) -> TrainState:
         """Go back to the last checkpoint, and let its next step take the data after that of the last step.
 
-        Where the run came back to that checkpoint before without getting past it, the one before it is taken. The
-        guard's window starts anew: a level that is higher for good must not stop the run.
+        A checkpoint that the run came back to often enough is passed for the one before it. The guard's window starts
+        anew: a level that is higher for good must not stop the run.
         """
         came = state.step
-        before = next((r.to for r in reversed(self.journal.rollbacks) if r.to + self.config.checkpoint_every > came), None)
-        back = self._restored(before) or self._first(again=True)
+        self.writer.finish()
+        back = self._restored(fresh=True) or self._first(again=True)
         entry = guard.Rollback(came, back.step, self.feed.span(back.step, came), why)
         if self.mesh.leader:
             self.journal = guard.record(self.run, self.journal, entry, self.config.max_rollbacks)
