@@ -134,7 +134,7 @@ def test_a_run_of_nothing_but_infinite_losses_ends_with_an_error_and_its_first_w
     found = trainer(tmp_path / "r", data, config())
     before = [weight.clone() for weight in found.model.parameters()]
     monkeypatch.setenv("LLEMMA_POISON", "0:10000")
-    with pytest.raises(LlemmaError, match="5 rollbacks did not help.*loss not finite"):
+    with pytest.raises(LlemmaError, match=r"5 rollbacks did not help.*loss not finite"):
         found.train()
     assert all(torch.equal(a, b) for a, b in zip(before, found.model.parameters(), strict=True))
 

@@ -73,7 +73,8 @@ def lead(work: Callable[[], T]) -> T | None:
 
     with mesh.opened() as processes:
         if not processes.leader:
-            return _follow(processes)
+            _follow(processes)
+            return None
         try:
             return work()
         finally:

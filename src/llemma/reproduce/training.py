@@ -10,7 +10,7 @@ from msgspec import structs
 
 from llemma.core.console import Console
 from llemma.core.errors import RecipeError, UsageError
-from llemma.core.files import replacing
+from llemma.core.files import replacing, write_bytes
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
@@ -19,6 +19,7 @@ from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
+from llemma.train import slurm
 from llemma.train.config import TrainConfig
 
 
@@ -70,6 +71,15 @@ def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[st
             )
             facts[name], before = perform(run, stage), out / name / "final"
     return facts
+
+
+def write_job(path: Path, name: str, arguments: list[str], gpus: int) -> str:
+    """Write a Slurm job file that runs `llemma train ARGUMENTS` from this folder on `gpus` GPUs; returns its text."""
+    if path.exists():
+        raise UsageError(f"{path} exists", where="--slurm", mend="choose another name")
+    text = slurm.job(name, arguments, str(Path.cwd()), gpus)
+    write_bytes(path, text.encode())
+    return text
 
 
 def _fetched(phase: TrainConfig) -> TrainConfig:

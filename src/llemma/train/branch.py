@@ -1,7 +1,7 @@
 """Going on from another run's checkpoint under a new schedule: its weights, its optimizer, its place in the data.
 
-The third way to begin, beside `init` (weights alone) and resuming (the same run, everything). Made for decay branches of
-a run whose learning rate stays up (`schedule.decay_branch`).
+The third way to begin, beside `init` (weights alone) and resuming (the same run, everything). Made for decay branches
+of a run whose learning rate stays up (`schedule.decay_branch`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def find(named: str, run: Path, mesh: Mesh, console: Console) -> Path:
     """The checkpoint folder, whole; raises `MissingError` and `DataError`."""
     folder = Path(mesh.agree(_origin(run, named).folder if mesh.leader else ""))
     if not (folder / "state.json").is_file():
-        raise MissingError(f"the checkpoint {folder} is gone", where="train branch", mend="branch from one that is kept")
+        raise MissingError(
+            f"the checkpoint {folder} is gone", where="train branch", mend="branch from one that is kept"
+        )
     damage = checkpoint.damaged(folder, read_json(folder / "state.json", Manifest), mesh)
     if damage:
         raise DataError(f"the checkpoint is damaged: {damage}", where=str(folder), mend="branch from another one")

@@ -2,10 +2,11 @@
 
     checkpoints/step-000400/state.json              Manifest: where the run stood, and a digest of every file
     checkpoints/step-000400/*                       one process: a Hugging Face folder
-    checkpoints/step-000400/train_state/*           moments and counters of the optimizer; under torchrun the weights, too
+    checkpoints/step-000400/train_state/*           moments and counters of the optimizer; under torchrun weights, too
 
-All numbers lie in safetensors files, so reading a checkpoint runs nothing of it. Under torchrun every process writes its
-own slices (torch.distributed.checkpoint) while training goes on. Any number of processes reads what any other wrote.
+All numbers lie in safetensors files, so reading a checkpoint runs nothing of it. Under torchrun every process writes
+its own slices (torch.distributed.checkpoint) while training goes on. Any number of processes reads what any
+other wrote.
 """
 
 from __future__ import annotations
@@ -122,9 +123,9 @@ def restore(folder: Path, model: nn.Module, optimizers: Optimizers) -> TrainStat
 
 
 def _reader(folder: Path) -> Any:
-    from torch.distributed.checkpoint import HuggingFaceStorageReader
+    import torch.distributed.checkpoint as dcp
 
-    return HuggingFaceStorageReader(str(folder))
+    return dcp.HuggingFaceStorageReader(str(folder))  # type: ignore[attr-defined]
 
 
 def _sizes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -139,7 +140,7 @@ def _read(folder: Path, into: dict[str, Any]) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", UserWarning)  # that there is one process only
         tensors = {name: value.detach() for name, value in into.items()}
-        dcp.load(tensors, storage_reader=_reader(folder), no_dist=not dist.is_initialized())
+        dcp.load(tensors, storage_reader=_reader(folder), no_dist=not dist.is_initialized())  # type: ignore[attr-defined]
 
 
 def _like(sizes: dict[str, tuple[int, ...]], optimizers: Optimizers) -> dict[str, Tensor]:
@@ -207,8 +208,10 @@ class Writer:
         self.mesh.agree(None)
         self.group = self.group or dist.new_group(backend="gloo")  # its own: it is used beside the steps
         tensors = {**{name: weight.detach() for name, weight in model.named_parameters()}, **optimizers.state()}
-        writer = dcp.HuggingFaceStorageWriter(str(folder / STATE), save_distributed=True)
-        copied: Any = dcp.async_save(tensors, storage_writer=writer, process_group=self.group)
+        writer = dcp.HuggingFaceStorageWriter(str(folder / STATE), save_distributed=True)  # type: ignore[attr-defined]
+        copied: Any = dcp.async_save(  # type: ignore[attr-defined]
+            tensors, storage_writer=writer, process_group=self.group
+        )
         mine = f"shard-{self.mesh.rank + 1:05d}-*"
 
         def finished() -> dict[str, str]:

@@ -75,8 +75,8 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     z_loss: float = 0.0
     """Weight of the squared log-sum of the logits, which keeps them from drifting (PaLM: 1e-4); 0 leaves it out."""
     spike: float = 8.0
-    """A step whose loss or gradient norm lies this many standard deviations above the last 128 steps is left out, as one
-    that is not finite always is; 0: only those."""
+    """A step whose loss or gradient norm lies this many standard deviations above the last 128 steps is left out, as
+    one that is not finite always is; 0: only those."""
     rollback_after: int = 3
     """Steps left out one after the other that lead back to the last checkpoint and past their data."""
     max_rollbacks: int = 5

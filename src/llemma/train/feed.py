@@ -1,7 +1,7 @@
 """The windows of a step: which they are is a function of the seed, the step and the data that was left out.
 
-Windows have places 0, 1, 2, ... in the mixture's order. Step n takes the next `batch` places that no rollback put aside,
-however many processes share them; each takes its slice.
+Windows have places 0, 1, 2, ... in the mixture's order. Step n takes the next `batch` places that no rollback put
+aside, however many processes share them; each takes its slice.
 """
 
 from __future__ import annotations

@@ -66,7 +66,10 @@ class Guard:
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):
                 return f"{name} not finite"
-        pairs = (("loss", loss, [step.loss for step in self.seen]), ("gradient norm", norm, [s.norm for s in self.seen]))
+        pairs = (
+            ("loss", loss, [step.loss for step in self.seen]),
+            ("gradient norm", norm, [s.norm for s in self.seen]),
+        )
         for (name, value, column), calm in zip(pairs, CALM, strict=True):
             usual = [number for number in column if number is not None]
             if not self.config.spike or len(usual) < LEAST:

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from llemma.core.files import digest, file_digest, write_json
 from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
 from llemma.model import network, parity, weights
+from llemma.model.llama import Llama
 from llemma.tokens.mixture import shares
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import Tokenizer
@@ -69,9 +70,9 @@ class Trainer:
         self.mesh: Mesh = current()
         self.start = Start(config, tokenizer, init, shape, console)
         self.objective = lay_out(self.start, self.mesh)
-        self.model: Any = self.objective.network
+        self.model = cast(Llama, self.objective.network)  # one of transformers has the same face
         available = {name: store.info.tokens for name, store in train.items()}
-        sizes = shape_of(self.model.config, self.model.config.vocab_size)
+        sizes = shape_of(self.model.config, int(self.model.config.vocab_size))
         self.plan = plan(config, sizes)
         mixture = shares(Mixture(config.mixture, config.seed), available, self.plan.tokens)
         self.plan = msgspec.structs.replace(self.plan, mixture=mixture)
@@ -314,7 +315,7 @@ class Trainer:
             return math.nan
         starts = [int(i * possible / wanted) * context for i in range(wanted)]
         rows = np.stack([store.ids[s : s + context + 1].astype(np.int64) for s in starts])
-        nats = self._nats(list(torch.from_numpy(rows).to(self.mesh.device).split(16))) / (wanted * context)
+        nats = self._nats(list(torch.split(torch.from_numpy(rows).to(self.mesh.device), 16))) / (wanted * context)
         return nats / math.log(2) * store.info.tokens / store.info.text_bytes
 
     def _nats(self, batches: list[Tensor]) -> float:

@@ -54,7 +54,7 @@ class Mesh:
             return list(values)
         table = torch.tensor(list(values), dtype=torch.float64, device=self.device)
         dist.all_reduce(table)
-        return table.tolist()  # type: ignore[no-any-return]
+        return table.tolist()
 
     def gather(self, value: T) -> list[T]:
         """The values of all processes, by rank, in all of them."""

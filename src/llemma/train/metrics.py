@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import resource
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Metrics:
     def cut(self, step: int) -> None:
         """Remove the rows of steps after `step`, which will be done again."""
         rows = _readable_rows(self.path) if self.path.exists() else []
-        kept = [row for row in rows if step and row["step"] <= step or row.get("event") == "rollback"]
+        kept = [row for row in rows if (step and row["step"] <= step) or row.get("event") == "rollback"]
         with replacing(self.path) as temporary:
             temporary.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in kept))
 
@@ -70,11 +71,11 @@ def tensorboard(run: Path) -> Tracker:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise _absent("tensorboard") from error
-    writer = SummaryWriter(str(run / "tensorboard"))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(run / "tensorboard"))
 
     def tell(row: dict[str, Any]) -> None:
         for name, value in numbers(row).items():
-            writer.add_scalar(name, value, row["step"])  # type: ignore[no-untyped-call]
+            writer.add_scalar(name, value, row["step"])
 
     return tell
 
@@ -82,11 +83,11 @@ def tensorboard(run: Path) -> Tracker:
 def wandb(run: Path) -> Tracker:
     """A run of Weights & Biases named as the folder; its own variables say where it goes."""
     try:
-        import wandb as client
+        client = importlib.import_module("wandb")
     except ImportError as error:
         raise _absent("wandb") from error
     session = client.init(project="llemma", name=f"{run.parent.name}/{run.name}", dir=str(run), resume="allow")
-    return lambda row: session.log(numbers(row), step=row["step"])  # type: ignore[no-any-return]
+    return lambda row: session.log(numbers(row), step=row["step"])
 
 
 def numbers(row: dict[str, Any], prefix: str = "") -> dict[str, float]:

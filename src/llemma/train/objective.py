@@ -33,14 +33,14 @@ class Objective(nn.Module):
     def forward(self, windows: Tensor, documents: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """`documents`, shaped as `windows`, number the documents that attention stays within."""
         ids, targets = windows[:, :-1], windows[:, 1:].flatten()
-        where = {} if documents is None else {"mask": document_mask(documents[:, :-1])}
+        where: dict[str, Any] = {} if documents is None else {"mask": document_mask(documents[:, :-1])}
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.autocast):
             if self.config.loss_chunk:
                 return self._chunked(ids, targets, where)
             logits = self.network(ids, **where)
         return _minimised(logits.float().flatten(0, 1), targets, self.config.z_loss)
 
-    def _chunked(self, ids: Tensor, targets: Tensor, where: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _chunked(self, ids: Tensor, targets: Tensor, where: dict[str, Any]) -> tuple[Tensor, Tensor]:
         assert isinstance(self.network, Llama)
         hidden, weight = self.network.hidden(ids, **where).flatten(0, 1), self.network.lm_head.weight
         dtype = torch.bfloat16 if self.autocast else weight.dtype
@@ -72,7 +72,7 @@ def chunked_loss(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z_
         return total, nats
     parts = [
         _minimised((rows @ weight.T).float(), wanted, z_loss)
-        for rows, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True)
+        for rows, wanted in zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True)
     ]
     return torch.stack([total for total, _ in parts]).sum(), torch.stack([nats for _, nats in parts]).sum()
 

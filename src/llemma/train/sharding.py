@@ -101,7 +101,7 @@ def _prepare(objective: Objective) -> None:
         if config.checkpointing != "none":
             block.forward = _recomputed(block.forward, config.checkpointing)  # type: ignore[method-assign]
         if config.compile:
-            block.compile()  # type: ignore[no-untyped-call]
+            block.compile()
 
 
 def _recomputed(forward: Callable[..., Any], policy: str) -> Callable[..., Any]:
@@ -114,7 +114,7 @@ def _recomputed(forward: Callable[..., Any], policy: str) -> Callable[..., Any]:
     kept += [getattr(aten, name).default for name in _ATTENTION if hasattr(aten, name)]
     options: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
     if policy == "selective":
-        options["context_fn"] = lambda: create_selective_checkpoint_contexts(kept)
+        options["context_fn"] = lambda: create_selective_checkpoint_contexts(kept)  # type: ignore[no-untyped-call]
     return lambda *inputs: checkpoint(forward, *inputs, **options)
 
 
