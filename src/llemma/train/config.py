@@ -74,9 +74,11 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Gradients are scaled down to this global norm."""
     z_loss: float = 0.0
     """Weight of the squared log-sum of the logits, which keeps them from drifting (PaLM: 1e-4); 0 leaves it out."""
-    spike: float = 8.0
-    """A step whose loss or gradient norm lies this many standard deviations above the last 128 steps is left out, as
-    one that is not finite always is; 0: only those."""
+    loss_spike: float = 8.0
+    """A step is left out whose loss lies this many standard deviations above those of the last 128; 0: none is."""
+    norm_spike: float = 10.0
+    """A step is left out whose gradient norm is this many times the usual one of the last 128; 0: none is. Norms of a few
+    windows reach seven times the usual, those of millions of tokens hardly twice. What is not finite is always left out."""
     rollback_after: int = 3
     """Steps left out one after the other that lead back to the last checkpoint and past their data."""
     max_rollbacks: int = 5
