@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def trainer(root: Path, precision: str, compiled: bool) -> list[float]:
 def measure(stack: str, root: Path, precision: str, compiled: bool) -> dict[str, float]:
     """Tokens a CPU-second of the median step but the first two, and this process' peak memory in megabytes."""
     ticks = dict(zip(STACKS, (ours, plain_loop, trainer), strict=True))[stack](root, precision, compiled)
-    step = statistics.median(after - before for before, after in zip(ticks[1:], ticks[2:], strict=False))
+    step = statistics.median(after - before for before, after in pairwise(ticks[1:]))
     return {"rate": BATCH * CONTEXT / step, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 

@@ -36,14 +36,14 @@ def test_steps_as_usual_are_taken_and_spikes_are_not() -> None:
 
 @pytest.mark.parametrize("loss, norm", [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (1.0, math.inf)])
 def test_what_is_not_finite_is_never_taken(loss: float, norm: float) -> None:
-    assert "not finite" in Guard(config(spike=0.0), []).judge(loss, norm)
+    assert "not finite" in Guard(config(loss_spike=0.0, norm_spike=0.0), []).judge(loss, norm)
 
 
 def test_nothing_stands_out_of_few_steps_or_where_the_guard_is_off() -> None:
     found = Guard(config(), [])
     calm(found, guard.LEAST - 1)
     assert not found.judge(100.0, 100.0)
-    off = Guard(config(spike=0.0), [])
+    off = Guard(config(loss_spike=0.0, norm_spike=0.0), [])
     calm(off, 200)
     assert not off.judge(100.0, 100.0)
 

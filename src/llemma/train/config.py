@@ -77,8 +77,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     loss_spike: float = 8.0
     """A step is left out whose loss lies this many standard deviations above those of the last 128; 0: none is."""
     norm_spike: float = 10.0
-    """A step is left out whose gradient norm is this many times the usual one of the last 128; 0: none is. Norms of a few
-    windows reach seven times the usual, those of millions of tokens hardly twice. What is not finite is always left out."""
+    """A step is left out whose gradient norm is this many times the usual one of the last 128; 0: none is. Norms of
+    batches of six windows reach seven times the usual; large batches can do with less. (What is not finite is always
+    left out.)"""
     rollback_after: int = 3
     """Steps left out one after the other that lead back to the last checkpoint and past their data."""
     max_rollbacks: int = 5

@@ -28,9 +28,9 @@ TRIES = 2
 """Rollbacks to one checkpoint before the one before it is taken."""
 SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
-CALM = (0.01, 0.25)
-"""A standard deviation is taken as at least this share of the median, of losses and of gradient norms: in a calm
-stretch, the usual is no spike. Norms of small batches double by themselves."""
+CALM = 0.01
+"""A standard deviation of losses is taken as at least this share of their median: in a calm stretch, the usual is no
+spike."""
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True):
@@ -66,25 +66,24 @@ class Guard:
         for name, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):
                 return f"{name} not finite"
-        pairs = (
-            ("loss", loss, [step.loss for step in self.seen]),
-            ("gradient norm", norm, [s.norm for s in self.seen]),
-        )
-        for (name, value, column), calm in zip(pairs, CALM, strict=True):
-            usual = [number for number in column if number is not None]
-            if not self.config.spike or len(usual) < LEAST:
-                continue
-            middle, sigma = spread(usual, calm)
-            if value > middle + self.config.spike * sigma:
-                return f"{name} {value:.3g} where {middle:.3g} is usual"
+        usual = [step.loss for step in self.seen if step.loss is not None]
+        norms = [step.norm for step in self.seen if step.norm is not None]
+        if min(len(usual), len(norms)) < LEAST:
+            return ""
+        middle, sigma = spread(usual)
+        if self.config.loss_spike and loss > middle + self.config.loss_spike * sigma:
+            return f"loss {loss:.3g} where {middle:.3g} is usual"
+        middle = statistics.median(norms)
+        if self.config.norm_spike and norm > self.config.norm_spike * middle:
+            return f"gradient norm {norm:.3g} where {middle:.3g} is usual"
         return ""
 
 
-def spread(values: list[float], calm: float) -> tuple[float, float]:
-    """Median and standard deviation (from the median absolute deviation), the latter at least `calm` of the median."""
+def spread(values: list[float]) -> tuple[float, float]:
+    """Median and standard deviation (from the median absolute deviation), the latter at least `CALM` of the median."""
     middle = statistics.median(values)
     deviation = statistics.median(abs(value - middle) for value in values)
-    return middle, max(SIGMA * deviation, calm * abs(middle))
+    return middle, max(SIGMA * deviation, CALM * abs(middle))
 
 
 def _finite(value: float) -> float | None:

@@ -42,8 +42,8 @@ srun torchrun \\
 
 
 def job(name: str, arguments: Sequence[str], folder: str, gpus: int) -> str:
-    """The text of a job that runs `llemma train ARGUMENTS` from `folder` on `gpus` GPUs: whole nodes of eight, or a part
-    of one. The run folder and the token stores must lie where all nodes see them."""
+    """The text of a job that runs `llemma train ARGUMENTS` from `folder` on `gpus` GPUs: whole nodes of eight, or a
+    part of one. The run folder and the token stores must lie where all nodes see them."""
     nodes, each = (-(-gpus // NODE), NODE) if gpus > NODE else (1, gpus)
     letters = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
     return TEMPLATE.format(
