@@ -177,7 +177,7 @@ class Trainer:
             lr = schedule(state.step - 1, self.plan.steps, self.config)
             bar.advance(1, clock.line(loss, lr, metrics.memory(self.mesh.device)))
             if why:
-                self._tell(rows, state, "left out", why)
+                self._tell(rows, state.step, "left out", why)
             if state.step % self.config.log_every == 0 or state.step == self.plan.steps:
                 self._log(rows, self._row(state, loss, norm, lr, clock))
             if self.guard.hopeless:
@@ -267,16 +267,15 @@ class Trainer:
         if rows:
             rows.cut(back.step)
         state = self._taken(msgspec.structs.replace(back, seen=[], streak=0))
-        facts = {"from": came, "places": list(entry.left_out)}
-        self._tell(rows, state, "rollback", f"went back from step {came}: {why}", **facts)
+        self._tell(rows, came, "rollback", f"went back to step {back.step}: {why}", to=back.step, places=entry.left_out)
         return state
 
     # what is said
 
-    def _tell(self, rows: Metrics | None, state: TrainState, event: str, why: str, **facts: Any) -> None:
-        """An event of the guard, for the user and the report."""
-        self.console.warn(f"{self.run.name} step {state.step}: {event}: {why}")
-        self._log(rows, {"step": state.step, "event": event, "why": why, **facts})
+    def _tell(self, rows: Metrics | None, step: int, event: str, why: str, **facts: Any) -> None:
+        """An event of the guard after `step`, for the user and the report."""
+        self.console.warn(f"{self.run.name} step {step}: {event}: {why}")
+        self._log(rows, {"step": step, "event": event, "why": why, **facts})
 
     def _log(self, rows: Metrics | None, row: dict[str, Any]) -> None:
         if rows is not None:
