@@ -79,7 +79,8 @@ def test_many_steps_left_out_here_and_there_are_hopeless_too() -> None:
 def test_the_journal_knows_which_checkpoints_are_of_the_run(tmp_path: Path) -> None:
     journal = guard.read_journal(tmp_path, "work")
     for rollback in (Rollback(25, 20, (80, 100), "x"), Rollback(18, 10, (40, 110), "y")):
-        journal = guard.record(tmp_path, journal, rollback, 2)
+        journal = guard.added(tmp_path, journal, rollback, 2)
+    guard.write_journal(tmp_path, journal)
     assert guard.read_journal(tmp_path, "work") == journal
     assert guard.read_journal(tmp_path, "other").rollbacks == []
     assert journal.left_out == [(80, 100), (40, 110)]
@@ -87,4 +88,4 @@ def test_the_journal_knows_which_checkpoints_are_of_the_run(tmp_path: Path) -> N
     assert journal.holds(20, 2)  # written again after both
     assert not journal.spent(20)
     with pytest.raises(LlemmaError, match="2 rollbacks did not help"):
-        guard.record(tmp_path, journal, Rollback(30, 20, (0, 1), "z"), 2)
+        guard.added(tmp_path, journal, Rollback(30, 20, (0, 1), "z"), 2)

@@ -84,12 +84,14 @@ def lead(work: Callable[[], T]) -> T | None:
 
 def _follow(processes: Mesh) -> None:
     """Take part in what the leader trains, without a word."""
+    from llemma.train.guard import Hopeless
+
     silent = Console(quiet=True, stream=open(os.devnull, "w", encoding="utf-8"))
     while (phase := processes.agree(None)) is not None:
         run, config, tokens, tokenizer, init, shape = phase
         try:
             train_phase(run, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=silent)
-        except Interrupted as error:  # the leader says so
+        except (Interrupted, Hopeless) as error:  # the leader says so
             raise SystemExit(error.exit_code) from error
 
 

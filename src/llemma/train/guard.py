@@ -127,18 +127,25 @@ def read_journal(run: Path, work: str) -> Journal:
     return found if found.work == work else Journal(work)
 
 
-def record(run: Path, journal: Journal, rollback: Rollback, limit: int) -> Journal:
-    """Add a rollback to the run's file; raises `LlemmaError` when there were `limit` before."""
+def added(run: Path, journal: Journal, rollback: Rollback, limit: int) -> Journal:
+    """The journal with one more rollback; raises `Hopeless` when there were `limit` before."""
     if len(journal.rollbacks) >= limit:
         raise hopeless(run, rollback.came, f"{limit} rollbacks did not help; the last reason was: {rollback.why}")
-    journal = Journal(journal.work, [*journal.rollbacks, rollback])
+    return Journal(journal.work, [*journal.rollbacks, rollback])
+
+
+def write_journal(run: Path, journal: Journal) -> None:
+    """Keep the journal of a run."""
     write_json(run / "rollbacks.json", journal)
-    return journal
 
 
-def hopeless(run: Path, step: int, why: str) -> LlemmaError:
-    """The end of a run that no rollback saves."""
-    return LlemmaError(
+class Hopeless(LlemmaError):
+    """No rollback saves the run. All its processes raise it at the same step."""
+
+
+def hopeless(run: Path, step: int, why: str) -> Hopeless:
+    """The end of a run after `step` steps, with its reason."""
+    return Hopeless(
         f"training does not go on: {why}",
         where=f"{run} step {step}",
         mend="lower peak_lr or clip, and look at metrics.jsonl for where it began",

@@ -260,9 +260,9 @@ class Trainer:
         self.writer.finish()
         back = self._restored(fresh=True) or self._first(again=True)
         entry = guard.Rollback(came, back.step, self.feed.span(back.step, came), why)
+        self.journal = guard.added(self.run, self.journal, entry, self.config.max_rollbacks)
         if self.mesh.leader:
-            self.journal = guard.record(self.run, self.journal, entry, self.config.max_rollbacks)
-        self.journal = self.mesh.agree(self.journal)
+            guard.write_journal(self.run, self.journal)
         self.writer.drop_after(back.step)
         if rows:
             rows.cut(back.step)
