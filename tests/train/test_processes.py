@@ -41,6 +41,13 @@ def kill_after(process: subprocess.Popen[str], run: Path, steps: int, delay: flo
     return True
 
 
+def kill_while_writing(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    """SIGKILL to all processes of a launch as soon as the checkpoint after `step` steps is being written."""
+    while not any((run / "checkpoints").glob(f".step-{step:06d}.*")):
+        assert process.poll() is None
+    kill_all(process)
+
+
 def kill_all(process: subprocess.Popen[str]) -> None:
     """torchrun puts its processes in sessions of their own."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -75,8 +82,9 @@ def test_what_two_processes_export_is_read_by_transformers(two: Path) -> None:
 
 def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    for steps, delay in ((3, 0.0), (20, 0.002), (31, 0.005)):
-        kill_after(launch(out, 0), out / "base", steps, delay, helpers)
+    kill_after(launch(out, 0), out / "base", 3, 0.0, helpers)
+    kill_while_writing(launch(out, 0), out / "base", 20)
+    kill_after(launch(out, 0), out / "base", 31, 0.005, helpers)
     helpers.ended(launch(out, 0))
     assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(alone))
     same = [(run / "final" / "model.safetensors").read_bytes() for run in (alone, out / "base")]
@@ -85,9 +93,9 @@ def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path,
 
 def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    assert kill_after(launch(out, 2), out / "base", 20, 0.01, helpers)
+    kill_while_writing(launch(out, 2), out / "base", 20)
     said = helpers.ended(launch(out, 2))
-    assert "goes on after step" in said
+    assert "goes on after step 10" in said or "goes on after step 20" in said  # a busy machine kills late
     assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(two))
     same = [(run / "final" / "model.safetensors").read_bytes() for run in (two, out / "base")]
     assert same[0] == same[1]
