@@ -19,7 +19,7 @@ from llemma.model import weights
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import checkpoint, metrics
-from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.config import ModelConfig, TrainConfig, problems
 from llemma.train.loop import Trainer
 from llemma.train.plan import parameters, shape_of
 
@@ -222,3 +222,11 @@ def test_a_rollback_is_kept_through_a_kill_right_after_it(
     assert (tmp_path / "whole" / "final" / "model.safetensors").read_bytes() == (
         tmp_path / "broken" / "final" / "model.safetensors"
     ).read_bytes()
+
+
+def test_numbers_that_make_no_sense_are_named() -> None:
+    assert not problems(config())
+    assert problems(config(rollback_after=0, z_loss=-1.0)) == [
+        "rollback_after must be at least 1",
+        "z_loss must be at least 0",
+    ]

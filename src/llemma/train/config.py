@@ -110,3 +110,13 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Windows read from each validation store at each look."""
     trackers: list[str] = []
     """Who else is told the metrics, beside metrics.jsonl: `tensorboard`, `wandb`, or a plug-in."""
+
+
+AT_LEAST = {"rollback_after": 1, "replicas": 1, "keep_checkpoints": 1, "checkpoint_every": 1, "log_every": 1}
+NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
+
+
+def problems(phase: TrainConfig) -> list[str]:
+    """What is wrong with numbers of a phase that no type forbids."""
+    least = AT_LEAST | dict.fromkeys(NOT_NEGATIVE, 0)
+    return [f"{name} must be at least {limit}" for name, limit in least.items() if getattr(phase, name) < limit]
