@@ -101,9 +101,10 @@ def ours(root: Path, precision: str, compiled: bool) -> list[float]:
     ticks: list[float] = []
 
     class Timed(Trainer):
-        def _update(self, step: int, why: str) -> None:
-            super()._update(step, why)
+        def _step(self, step: int) -> Any:
+            done = super()._step(step)
             ticks.append(time.process_time())
+            return done
 
     with tempfile.TemporaryDirectory() as out:
         store = {"a": Store(root / "tokens" / "a" / "train")}

@@ -13,7 +13,6 @@ import torch
 
 from llemma.core.console import Console
 from llemma.core.errors import LlemmaError, RecipeError
-from llemma.core.interrupt import Pending
 from llemma.core.types import Part
 from llemma.model import weights
 from llemma.tokens.store import Store
@@ -93,10 +92,10 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
         broken = trainer(tmp_path / "broken", data, settings)
         step = broken._step
 
-        def stopping(number: int, pending: Pending, at: int = stop, step: Any = step) -> Any:
+        def stopping(number: int, at: int = stop, step: Any = step) -> Any:
             if number == at:
                 raise Stop
-            return step(number, pending)
+            return step(number)
 
         monkeypatch.setattr(broken, "_step", stopping)
         with pytest.raises(Stop):
@@ -207,10 +206,10 @@ def test_a_rollback_is_kept_through_a_kill_right_after_it(
     broken = trainer(tmp_path / "broken", data, settings)
     step = broken._step
 
-    def stopping(number: int, pending: Pending) -> Any:
+    def stopping(number: int) -> Any:
         if number == 23 and broken.journal.rollbacks:
             raise Stop
-        return step(number, pending)
+        return step(number)
 
     monkeypatch.setattr(broken, "_step", stopping)
     with pytest.raises(Stop):

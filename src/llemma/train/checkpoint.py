@@ -71,7 +71,7 @@ def newest(run: Path, journal: Journal, mesh: Mesh, console: Console, *, fresh: 
 
     A damaged one is passed with a word.
     """
-    for folder in reversed(saved(run)):
+    for folder in reversed(mesh.agree(saved(run))):
         found = mesh.agree(_manifest(folder, console) if mesh.leader else None)
         if found is None or found.state.work != journal.work:
             continue

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -43,6 +43,17 @@ VERSION = 2
 RESUME = "the same command goes on from there"
 POISON = "LLEMMA_POISON"
 """For tests: places `FIRST:STOP` of windows whose loss is not a number."""
+
+
+class Done(NamedTuple):
+    """A step of all processes together: its loss (nats a token) and gradient norm, why it did not count (empty where it
+    did), whether one process was asked to stop, and whether all have written the checkpoint under way."""
+
+    loss: float
+    norm: float
+    why: str
+    stop: bool
+    written: bool
 
 
 class Trainer:
@@ -82,7 +93,7 @@ class Trainer:
         self.work: str = self.mesh.agree(self._work(init, shape, train) if self.mesh.leader else "")
         self.journal = self.mesh.agree(guard.read_journal(run, self.work))
         self.writer = checkpoint.Writer(run, self.mesh, tokenizer, config.keep_checkpoints)
-        self.guard = Guard(config, [])
+        self.guard, self.pending = Guard(config, []), Pending()
 
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
@@ -101,8 +112,8 @@ class Trainer:
         rows = self._rows(state.step)
         with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar:
             bar.resume(state.step)
-            with deferred(self.console) as pending:
-                state = self._steps(state, rows, bar, pending)
+            with deferred(self.console) as self.pending:
+                state = self._steps(state, rows, bar)
             self.writer.finish()
         last = self._look(rows, state.step)
         checkpoint.export(self.model, self.run / "final", self.tokenizer, self.mesh)
@@ -165,33 +176,43 @@ class Trainer:
 
     # steps
 
-    def _steps(self, state: TrainState, rows: Metrics | None, bar: Progress, pending: Pending) -> TrainState:
+    def _steps(self, state: TrainState, rows: Metrics | None, bar: Progress) -> TrainState:
         peak = metrics.peak(self.mesh.device, self.config) * self.mesh.size
         clock = Clock(self.config.batch * self.config.context, self.flops, peak)
         while state.step < self.plan.steps:
-            loss, norm, stop, ready = self._step(state.step, pending)
-            why = self.guard.judge(loss, norm)
-            self._update(state.step, why)
-            state = self._after(state, why)
+            done = self._step(state.step)
+            state = self._after(state, done.why)
             clock.tick()
             lr = schedule(state.step - 1, self.plan.steps, self.config)
-            bar.advance(1, clock.line(loss, lr, metrics.memory(self.mesh.device)))
-            if why:
-                self._tell(rows, state.step, "left out", why)
+            bar.advance(1, clock.line(done.loss, lr, metrics.memory(self.mesh.device)))
+            if done.why:
+                self._tell(rows, state.step, "left out", done.why)
             if state.step % self.config.log_every == 0 or state.step == self.plan.steps:
-                self._log(rows, self._row(state, loss, norm, lr, clock))
+                self._log(rows, self._row(state, done, lr, clock))
             if self.guard.hopeless:
-                raise guard.hopeless(self.run, state.step, f"too many steps were left out; the last one: {why}")
+                raise guard.hopeless(self.run, state.step, f"too many steps were left out; the last one: {done.why}")
             if state.streak >= self.config.rollback_after:
-                state = self._roll_back(state, rows, why)
+                state = self._roll_back(state, rows, done.why)
                 bar.resume(state.step)
                 continue
-            self._keep(state, rows, stop=stop, ready=ready)
+            self._keep(state, rows, done)
         return state
 
-    def _step(self, step: int, pending: Pending) -> tuple[float, float, bool, bool]:
-        """Forward and backward on batch number `step`; of all processes together: its loss (nats a token) and gradient
-        norm, whether one was asked to stop, and whether all have written the checkpoint under way."""
+    def _step(self, step: int) -> Done:
+        """Forward, backward and, unless the guard objects, update on batch number `step`, with all processes."""
+        loss, stop, written = self._gradients(step)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        length = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
+        why = self.guard.judge(loss, length)
+        if why:
+            self.model.zero_grad(set_to_none=True)
+        else:
+            self.optimizers.step(schedule(step, self.plan.steps, self.config))
+        return Done(loss, length, why, stop, written)
+
+    def _gradients(self, step: int) -> tuple[float, bool, bool]:
+        """Forward and backward; of all processes together: the loss (nats a token), whether one was asked to stop, and
+        whether all have written the checkpoint under way."""
         windows = self.feed.windows(step)
         documents = self.feed.documents(step) if self.config.document_mask else None
         micro, tokens = self.config.micro_batch or len(windows), self.config.batch * self.config.context
@@ -204,20 +225,13 @@ class Trainer:
             # FSDP takes the mean of the processes' gradients, and the batch has one sum
             (minimised * self.mesh.size / tokens if self.mesh.size > 1 else minimised / tokens).backward()
             total += (nats.detach() / tokens).double()
-        loss, stops, written = self.mesh.sums([float(total), float(pending.requested), float(self.writer.ready)])
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        whole = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-        return loss, float(whole), stops > 0, written == self.mesh.size
+        asked, ready = self.pending.requested, self.writer.ready
+        loss, stops, written = self.mesh.sums([float(total), float(asked), float(ready)])
+        return loss, stops > 0, written == self.mesh.size
 
     def _poisoned(self, step: int) -> bool:
         first, _, stop = os.environ.get(POISON, "").partition(":")
         return bool(stop) and any(int(first) <= place < int(stop) for place in self.feed.mine(step))
-
-    def _update(self, step: int, why: str) -> None:
-        if why:
-            self.model.zero_grad(set_to_none=True)
-        else:
-            self.optimizers.step(schedule(step, self.plan.steps, self.config))
 
     def _after(self, state: TrainState, why: str) -> TrainState:
         return msgspec.structs.replace(
@@ -228,20 +242,20 @@ class Trainer:
             streak=self.guard.streak,
         )
 
-    def _keep(self, state: TrainState, rows: Metrics | None, *, stop: bool, ready: bool) -> None:
+    def _keep(self, state: TrainState, rows: Metrics | None, done: Done) -> None:
         """What is due after a step: a look at the validation stores, a checkpoint, the end that the user asked for.
 
         In the middle of steps that go wrong there is no checkpoint: it might not be worth going back to.
         """
         last = state.step == self.plan.steps
-        if ready:
+        if done.written:
             self.writer.finish()
         if self.config.validate_every and state.step % self.config.validate_every == 0 and not last:
             self._look(rows, state.step)
         due = state.step % self.config.checkpoint_every == 0 and not state.streak
-        if (not last and (due or stop)) or (last and self._is_trunk()):
+        if (not last and (due or done.stop)) or (last and self._is_trunk()):
             self.writer.save(self.model, self.optimizers, state)
-        if stop and not last:
+        if done.stop and not last:
             self.writer.finish()
             raise Interrupted(f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME)
 
@@ -281,13 +295,13 @@ class Trainer:
         if rows is not None:
             rows.write(row)
 
-    def _row(self, state: TrainState, loss: float, norm: float, lr: float, clock: Clock) -> dict[str, Any]:
+    def _row(self, state: TrainState, done: Done, lr: float, clock: Clock) -> dict[str, Any]:
         return {
             "step": state.step,
             "tokens": state.step * self.config.batch * self.config.context,
-            "loss": round(loss, 5),
+            "loss": round(done.loss, 5),
             "lr": lr,
-            "grad_norm": round(norm, 4),
+            "grad_norm": round(done.norm, 4),
             "skipped": state.skipped,
             "tokens_per_second": round(clock.rate),
             "mfu": round(clock.mfu, 4),

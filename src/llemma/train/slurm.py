@@ -29,7 +29,7 @@ set -euo pipefail
 cd {folder}
 export GOMP_SPINCOUNT=1000
 export OMP_NUM_THREADS=8
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 
 srun torchrun \\
     --nnodes="$SLURM_NNODES" \\
