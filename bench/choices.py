@@ -17,7 +17,8 @@ from llemma.core.types import Part
 from llemma.reproduce.phases import stores
 from llemma.tokens.tokenizer import load
 from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.loop import Trainer, _Metrics
+from llemma.train.loop import Trainer
+from llemma.train.metrics import Metrics
 from llemma.train.optim import schedule
 
 CHOICES = [(128, "muon", 4e-3), (128, "adamw", 4e-3), (192, "muon", 3e-3), (256, "muon", 3e-3)]
@@ -67,7 +68,7 @@ def measure(run: Path, width: int, optimizer: str, lr: float, seconds: float) ->
         assert schedule(steps - 1, steps, found.config) < lr / 5
         for step in range(steps):
             found._step(step)
-        row = found._look(_Metrics(Path(folder) / "metrics.jsonl", 0), steps)
+        row = found._look(Metrics(Path(folder) / "metrics.jsonl", 0, []), steps)
         return found.plan.parameters, steps * 6 * 320, row["validation"]["general"]
 
 

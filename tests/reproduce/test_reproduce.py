@@ -52,13 +52,14 @@ def numbers(run: Path) -> dict[str, Any]:
             found[name] = file_digest(path)
         if path.name == "metrics.jsonl":
             rows = jsonl.read(path, dict[str, Any])
-            found[name] = [{k: v for k, v in row.items() if k not in ("seconds", "tokens_per_second")} for row in rows]
+            found[name] = [{k: v for k, v in row.items() if k not in TIMED_ROWS} for row in rows]
         if path.name == "results.json":
             table = json.loads(path.read_text())
             found[name] = (table["results"], table["llemma"]["scores"])
     return {name: value for name, value in found.items() if not name.endswith(TIMED)}
 
 
+TIMED_ROWS = ("seconds", "tokens_per_second", "mfu", "memory")
 TIMED = ("completions.jsonl.zst", "executions.jsonl.zst", "verdicts.jsonl.zst")
 """Files whose rows say how long something took."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,10 +15,10 @@ from llemma.core.console import Console
 from llemma.core.errors import LlemmaError, RecipeError
 from llemma.core.types import Part
 from llemma.model import weights
-from llemma.tokens.store import Store, write_store
-from llemma.tokens.tokenizer import Tokenizer, load, train_bpe
-from llemma.train import checkpoint
-from llemma.train.config import ModelConfig, TrainConfig
+from llemma.tokens.store import Store
+from llemma.tokens.tokenizer import Tokenizer
+from llemma.train import checkpoint, metrics
+from llemma.train.config import ModelConfig, TrainConfig, problems
 from llemma.train.loop import Trainer
 from llemma.train.plan import parameters, shape_of
 
@@ -47,16 +49,6 @@ def config(**changes: object) -> TrainConfig:
     return msgspec.structs.replace(base, **changes)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, dict[str, Store]]:
-    root = tmp_path_factory.mktemp("data")
-    texts = [f"{i} plus {i} is {2 * i}. " * 8 for i in range(60)]
-    train_bpe(texts, 320, root / "t")
-    tokenizer = load(root / "t")
-    write_store(texts, tokenizer, root / "a")
-    return tokenizer, {"a": Store(root / "a")}
-
-
 def trainer(
     run: Path, data: tuple[Tokenizer, dict[str, Store]], settings: TrainConfig, init: Path | None = None
 ) -> Trainer:
@@ -78,7 +70,7 @@ def rows(run: Path) -> list[dict[str, object]]:
 
 
 def without_times(row: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in row.items() if key not in ("seconds", "tokens_per_second")}
+    return {key: value for key, value in row.items() if key not in metrics.TIMED}
 
 
 class Stop(BaseException):
@@ -100,10 +92,10 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
         broken = trainer(tmp_path / "broken", data, settings)
         step = broken._step
 
-        def stopping(number: int, at: int = stop, step: object = step) -> tuple[float, float]:
+        def stopping(number: int, at: int = stop, step: Any = step) -> Any:
             if number == at:
                 raise Stop
-            return step(number)  # type: ignore[operator,no-any-return]
+            return step(number)
 
         monkeypatch.setattr(broken, "_step", stopping)
         with pytest.raises(Stop):
@@ -132,16 +124,16 @@ def test_other_work_does_not_take_over_a_checkpoint(tmp_path: Path, data: tuple[
     trainer(tmp_path / "r", data, config()).train()
     assert checkpoint.saved(tmp_path / "r")
     other = trainer(tmp_path / "r", data, config(seed=1))
-    assert checkpoint.resume(tmp_path / "r", other.work, other.model, other.optimizers).step == 0
+    assert other._begin().step == 0
 
 
-def test_a_step_that_is_not_finite_is_left_out_and_many_stop_the_run(
+def test_a_run_of_nothing_but_infinite_losses_ends_with_an_error_and_its_first_weights(
     tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = trainer(tmp_path / "r", data, config())
     before = [weight.clone() for weight in found.model.parameters()]
-    monkeypatch.setattr(found, "_loss", lambda windows: found.model(windows).sum() * torch.inf)
-    with pytest.raises(LlemmaError, match="not finite"):
+    monkeypatch.setenv("LLEMMA_POISON", "0:10000")
+    with pytest.raises(LlemmaError, match=r"5 rollbacks did not help.*loss not finite"):
         found.train()
     assert all(torch.equal(a, b) for a, b in zip(before, found.model.parameters(), strict=True))
 
@@ -158,3 +150,82 @@ def test_the_plan_counts_what_the_model_has(data: tuple[Tokenizer, dict[str, Sto
     real = sum(weight.numel() for weight in found.model.parameters())
     assert parameters(shape_of(SHAPE, data[0].vocab_size)) == found.plan.parameters == real
     assert found.plan.steps == 30 and found.plan.tokens == 30 * 64
+
+
+def test_a_branch_goes_on_with_everything_but_the_schedule(
+    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]
+) -> None:
+    """Under the schedule of its trunk, a branch is its trunk; a decay branch differs from the first step after it."""
+    wsd = {"schedule": "wsd", "checkpoint_every": 10, "keep_checkpoints": 9, "log_every": 1, "validate_every": 0}
+    trainer(tmp_path / "trunk", data, config(**wsd, tokens=30 * 64)).train()
+    named = str(tmp_path / "trunk" / "checkpoints" / "step-000020")
+    same = trainer(tmp_path / "same", data, config(**wsd, tokens=30 * 64, branch=named))
+    same.train()
+    weights_of = [(tmp_path / run / "final" / "model.safetensors").read_bytes() for run in ("trunk", "same")]
+    assert weights_of[0] == weights_of[1]
+    assert rows(tmp_path / "same")[0]["step"] == 21
+    decay = config(**wsd | {"decay_steps": 15}, tokens=45 * 64, branch=str(tmp_path / "trunk"))
+    trainer(tmp_path / "decay", data, decay).train()
+    found = [row for row in rows(tmp_path / "decay") if "lr" in row]
+    assert [row["step"] for row in found] == list(range(31, 46))
+    assert found[0]["lr"] == pytest.approx(1e-2) and found[-1]["lr"] < 2e-3  # type: ignore[operator]
+    shutil.rmtree(tmp_path / "trunk" / "checkpoints")  # a branch resumes without its trunk
+    assert trainer(tmp_path / "decay", data, decay)._begin().step == 40
+    with pytest.raises(RecipeError, match="batches of 4 x 16"):
+        trainer(tmp_path / "other", data, config(batch=8, branch=str(tmp_path / "decay"))).train()
+
+
+@pytest.mark.parametrize("harm", ["cut", "removed", "no manifest"])
+def test_a_damaged_checkpoint_is_passed_with_a_word(
+    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], harm: str
+) -> None:
+    settings = config(validate_every=0)
+    trainer(tmp_path / "r", data, settings).train()
+    assert [folder.name for folder in checkpoint.saved(tmp_path / "r")] == ["step-000010", "step-000020"]
+    assert (tmp_path / "r" / "checkpoints" / "latest").resolve().name == "step-000020"
+    file = tmp_path / "r" / "checkpoints" / "step-000020" / "model.safetensors"
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:-1])
+    elif harm == "removed":
+        (file.parent / "train_state" / "optimizer.safetensors").unlink()
+    else:
+        (file.parent / "state.json").write_text("{")
+    stream = StringIO()
+    again = trainer(tmp_path / "r", data, settings)
+    again.console = Console(quiet=True, stream=stream)
+    assert again._begin().step == 10
+    assert "step-000020 is damaged" in stream.getvalue()
+
+
+def test_a_rollback_is_kept_through_a_kill_right_after_it(
+    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLEMMA_POISON", "100:104")
+    settings = config(rollback_after=1, log_every=1)
+    trainer(tmp_path / "whole", data, settings).train()
+    broken = trainer(tmp_path / "broken", data, settings)
+    step = broken._step
+
+    def stopping(number: int) -> Any:
+        if number == 23 and broken.journal.rollbacks:
+            raise Stop
+        return step(number)
+
+    monkeypatch.setattr(broken, "_step", stopping)
+    with pytest.raises(Stop):
+        broken.train()
+    trainer(tmp_path / "broken", data, settings).train()
+    one, two = ([without_times(row) for row in rows(tmp_path / name)] for name in ("whole", "broken"))
+    assert one == two
+    assert [row["places"] for row in one if row.get("event") == "rollback"] == [[80, 104]]
+    assert (tmp_path / "whole" / "final" / "model.safetensors").read_bytes() == (
+        tmp_path / "broken" / "final" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_numbers_that_make_no_sense_are_named() -> None:
+    assert not problems(config())
+    assert problems(config(rollback_after=0, z_loss=-1.0)) == [
+        "rollback_after must be at least 1",
+        "z_loss must be at least 0",
+    ]

@@ -43,6 +43,7 @@ def tokenize(corpus: Path, tokenizer: Path, out: Path, console: Console) -> None
     help="Share of the peak to plan with, recomputation included.",
 )
 @click.option("--price", type=click.FloatRange(0), default=None, help="Dollars for an hour of one GPU.")
+@click.option("--slurm", type=click.Path(path_type=Path), metavar="FILE", help="Write a Slurm job (--gpus: its size).")
 @click.option("--resume", type=FOLDER, metavar="RUN", help="Go on with this run; it holds its own recipe.")
 @click.option("--out", type=FOLDER, help="Run folder; default runs/RECIPE-train.")
 @sets
@@ -50,13 +51,16 @@ def tokenize(corpus: Path, tokenizer: Path, out: Path, console: Console) -> None
 def train(
     recipe: str | None,
     only_plan: bool,
+    slurm: Path | None,
     resume: Path | None,
     out: Path | None,
     sets: tuple[str, ...],
     console: Console,
     **question: Any,
 ) -> None:
-    """Train the phases of RECIPE on the token stores it names (data.tokens, data.tokenizer)."""
+    """Train the phases of RECIPE on the token stores it names (data.tokens, data.tokenizer).
+
+    On several GPUs: torchrun --nproc-per-node 8 -m llemma train RECIPE; on several machines: --slurm FILE."""
     from llemma.core.errors import UsageError
     from llemma.core.home import runs_folder
     from llemma.reproduce import costs, schema, training
@@ -66,7 +70,7 @@ def train(
             "train needs a recipe, or --resume RUN", mend="llemma train RECIPE, or llemma train --resume RUN"
         )
     asked = {name: value for name, value in question.items() if value not in (None, "")}
-    if asked and not only_plan:
+    if asked and not only_plan and not (slurm and list(asked) == ["gpus"]):
         option = f"--{next(iter(asked)).replace('_', '-')}"
         raise UsageError(f"{option} says what to plan for", where=option, mend="add --plan, or leave it out")
     loaded = schema.load(str(resume / "recipe.toml") if resume else str(recipe), sets)
@@ -74,7 +78,15 @@ def train(
         console.emit(*costs.plan(loaded, costs.Question(**asked)))
         return
     folder = resume or out or runs_folder() / f"{loaded.name}-train"
+    if slurm is not None:
+        arguments = ["--resume", str(resume)] if resume else [str(recipe), "--out", str(folder)]
+        arguments += [part for item in sets for part in ("--set", item)]
+        job = training.write_job(slurm, loaded.name, arguments, asked.get("gpus", 8))
+        console.emit({"job": str(slurm), "text": job}, f"job: {slurm}\n  next: sbatch {slurm}")
+        return
     facts = training.train(loaded, folder, console)
+    if facts is None:  # one of torchrun's processes that does not lead
+        return
     last = list(facts)[-1]
     console.emit(facts, f'run: {folder}\n  next: llemma generate -m run:{folder / last} "PROMPT"')
 

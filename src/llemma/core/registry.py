@@ -15,7 +15,7 @@ from typing import Any
 
 from llemma.core.errors import MissingError, RecipeError, suggest
 
-KINDS = ("source", "step", "task", "judge", "backend", "prover")
+KINDS = ("source", "step", "task", "judge", "backend", "prover", "tracker")
 
 _TABLES: dict[str, dict[str, Any]] = {
     "source": {
@@ -82,6 +82,10 @@ _TABLES: dict[str, dict[str, Any]] = {
         "rocq": "llemma.prove.rocq:Rocq",
         "lean": "llemma.prove.lean:Lean",
         "isabelle": "llemma.prove.isabelle:Isabelle",
+    },
+    "tracker": {
+        "tensorboard": "llemma.train.metrics:tensorboard",
+        "wandb": "llemma.train.metrics:wandb",
     },
     "backend": {
         "automation": "llemma.backends.automation:open_automation",

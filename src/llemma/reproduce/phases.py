@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llemma.core.console import Console
-from llemma.core.errors import MissingError
+from llemma.core.errors import Interrupted, MissingError
 from llemma.core.types import Document
 from llemma.reproduce.schema import LlemmaRecipe
 from llemma.tokens.store import Store
 from llemma.train.config import ModelConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from llemma.train.mesh import Mesh
+
+T = TypeVar("T")
+LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets in the environment of each process."""
 
 
 def train_phase(
@@ -24,9 +32,17 @@ def train_phase(
     shape: ModelConfig | None,
     console: Console,
 ) -> dict[str, Any]:
-    """Train one phase on the stores under `tokens` (`<subset>/<split>/`); returns its last metrics."""
-    from llemma.tokens.tokenizer import load
+    """Train one phase on the stores under `tokens` (`<subset>/<split>/`); returns its last metrics.
 
+    Under torchrun the leader's call makes the other processes call it, too (`follow`).
+    """
+    from llemma.tokens.tokenizer import load
+    from llemma.train.mesh import current
+
+    processes = current()
+    if processes.leader:
+        processes.agree((run, config, tokens, tokenizer, init, shape))
+    processes.busy = True
     with console.progress(f"load {run.name}"):
         from llemma.train.loop import Trainer
 
@@ -40,7 +56,43 @@ def train_phase(
             init=init,
             shape=shape if init is None else None,
         )
-    return trainer.train()
+    facts = trainer.train()
+    processes.busy = False
+    return facts
+
+
+def lead(work: Callable[[], T]) -> T | None:
+    """`work` in this process; under torchrun in the leader alone, while the others take part in the phases that it
+    trains and return None.
+
+    An error of the leader outside a phase ends the others quietly; in a phase, torchrun ends them.
+    """
+    if not all(name in os.environ for name in LAUNCHED):
+        return work()
+    from llemma.train import mesh
+
+    with mesh.opened() as processes:
+        if not processes.leader:
+            _follow(processes)
+            return None
+        try:
+            return work()
+        finally:
+            if not processes.busy:
+                processes.agree(None)
+
+
+def _follow(processes: Mesh) -> None:
+    """Take part in what the leader trains, without a word."""
+    from llemma.train.guard import Hopeless
+
+    silent = Console(quiet=True, stream=open(os.devnull, "w", encoding="utf-8"))
+    while (phase := processes.agree(None)) is not None:
+        run, config, tokens, tokenizer, init, shape = phase
+        try:
+            train_phase(run, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=silent)
+        except (Interrupted, Hopeless) as error:  # the leader says so
+            raise SystemExit(error.exit_code) from error
 
 
 def stores(tokens: Path, split: str) -> dict[str, Store]:

@@ -15,7 +15,7 @@ from llemma.corpus.config import CorpusConfig
 from llemma.evals.config import EvalConfig
 from llemma.prove.config import ProveConfig
 from llemma.tokens.config import TokenizerConfig
-from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.config import ModelConfig, TrainConfig, problems
 from llemma.train.schedule import steps_of
 
 
@@ -110,7 +110,7 @@ def _check_phase(recipe: Recipe[LlemmaRecipe], name: str, phase: TrainConfig) ->
         )
         < 0,
     }
-    found = [what for what, there in wrong.items() if there]
+    found = [*(what for what, there in wrong.items() if there), *problems(phase)]
     if found:
         raise RecipeError(
             "\n  ".join(found),

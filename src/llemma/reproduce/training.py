@@ -10,15 +10,16 @@ from msgspec import structs
 
 from llemma.core.console import Console
 from llemma.core.errors import RecipeError, UsageError
-from llemma.core.files import replacing
+from llemma.core.files import replacing, write_bytes
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
-from llemma.reproduce.phases import stores
+from llemma.reproduce.phases import lead, stores
 from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
+from llemma.train import slurm
 from llemma.train.config import TrainConfig
 
 
@@ -36,8 +37,15 @@ def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) 
     return infos
 
 
-def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]]:
-    """Train all phases of a recipe in the run folder `out` (`out/<phase>/final`); goes on where it was interrupted."""
+def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]] | None:
+    """Train all phases of a recipe in the run folder `out` (`out/<phase>/final`); goes on where it was interrupted.
+
+    Under torchrun all processes call this, and all but the leader return None.
+    """
+    return lead(lambda: _train(recipe, out, console))
+
+
+def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]]:
     need(recipe, "train")
     data = recipe.value.data
     if not data.tokens:
@@ -63,6 +71,15 @@ def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str
             )
             facts[name], before = perform(run, stage), out / name / "final"
     return facts
+
+
+def write_job(path: Path, name: str, arguments: list[str], gpus: int) -> str:
+    """Write a Slurm job file that runs `llemma train ARGUMENTS` from this folder on `gpus` GPUs; returns its text."""
+    if path.exists():
+        raise UsageError(f"{path} exists", where="--slurm", mend="choose another name")
+    text = slurm.job(name, arguments, str(Path.cwd()), gpus)
+    write_bytes(path, text.encode())
+    return text
 
 
 def _fetched(phase: TrainConfig) -> TrainConfig:

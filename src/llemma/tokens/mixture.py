@@ -96,10 +96,19 @@ class Windows:
 
     def window(self, number: int) -> np.ndarray:
         """Draw `number` (0, 1, 2, ... over all epochs) as `context` + 1 ids, int64."""
+        return self._slice(self._start(number))
+
+    def documents(self, number: int) -> np.ndarray:
+        """For each id of that window, which of its documents it belongs to (0, 1, ... from the left), int64."""
+        places = self._start(number) + np.arange(self.context + 1)
+        found = np.searchsorted(self.ends, places, side="right")
+        return found - found[0]  # type: ignore[no-any-return]
+
+    def _start(self, number: int) -> int:
         epoch, place = divmod(number, self.count)
         if epoch != self._epoch:
             self._epoch, self._permutation = epoch, _rng(self.seed, f"epoch {epoch}").permutation(self.count)
-        return self._slice(int(self._permutation[place]) * self.context)
+        return int(self._permutation[place]) * self.context
 
     def _slice(self, start: int) -> np.ndarray:
         need, pieces = self.context + 1, []

@@ -41,6 +41,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     init: str = ""
     """A checkpoint to start from: a folder, or `hf:NAME` for one of the Hugging Face hub; empty means the phase before,
     or `[model]` with random weights."""
+    branch: str = ""
+    """A checkpoint of another run to go on from, with its optimizer and data position, under this phase's schedule: a
+    folder `RUN/PHASE/checkpoints/step-N`, or `RUN/PHASE` for its newest. `tokens` count from that run's beginning."""
     rope_theta: float | None = None
     """Replaces the checkpoint's RoPE base (Llemma 7B: 1e6 -> 1e4); None keeps it."""
     implementation: Literal["auto", "llemma", "transformers"] = "auto"
@@ -69,14 +72,51 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     weight_decay: float = 0.1
     clip: float = 1.0
     """Gradients are scaled down to this global norm."""
+    z_loss: float = 0.0
+    """Weight of the squared log-sum of the logits, which keeps them from drifting (PaLM: 1e-4); 0 leaves it out."""
+    loss_spike: float = 8.0
+    """A step is left out whose loss lies this many standard deviations above those of the last 128; 0: none is."""
+    norm_spike: float = 10.0
+    """A step is left out whose gradient norm is this many times the usual one of the last 128; 0: none is. Norms of
+    batches of six windows reach seven times the usual; large batches can do with less. (What is not finite is always
+    left out.)"""
+    rollback_after: int = 3
+    """Steps left out one after the other that lead back to the last checkpoint and past their data."""
+    max_rollbacks: int = 5
+    """Rollbacks before the run ends with an error."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Precision of the matrix products; weights and optimizer stay float32."""
+    document_mask: bool = False
+    """Attention stays within a document, where a window holds several."""
+    checkpointing: Literal["none", "selective", "full"] = "none"
+    """Activations kept for the backward pass: all; only those that products and attention leave behind; only the input
+    of each layer."""
+    loss_chunk: int = 0
+    """Tokens that get logits at a time; 0 means a micro-batch at once."""
+    compile: bool = False
+    """Compile the layers: minutes before the first step, faster ones after it."""
+    replicas: int = 1
+    """Copies of the model under torchrun; each is divided among its share of the processes."""
     seed: int = 0
     log_every: int = 10
     """Steps between two lines of metrics."""
     checkpoint_every: int = 100
-    """Steps between two checkpoints; the last one is kept."""
+    """Steps between two checkpoints."""
+    keep_checkpoints: int = 2
+    """The last so many checkpoints are kept."""
     validate_every: int = 0
     """Steps between two looks at the validation stores; 0 means only at the end."""
     validation_windows: int = 16
     """Windows read from each validation store at each look."""
+    trackers: list[str] = []
+    """Who else is told the metrics, beside metrics.jsonl: `tensorboard`, `wandb`, or a plug-in."""
+
+
+AT_LEAST = {"rollback_after": 1, "replicas": 1, "keep_checkpoints": 1, "checkpoint_every": 1, "log_every": 1}
+NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
+
+
+def problems(phase: TrainConfig) -> list[str]:
+    """What is wrong with numbers of a phase that no type forbids."""
+    least = AT_LEAST | dict.fromkeys(NOT_NEGATIVE, 0)
+    return [f"{name} must be at least {limit}" for name, limit in least.items() if getattr(phase, name) < limit]

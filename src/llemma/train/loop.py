@@ -1,39 +1,59 @@
-"""The training loop: windows in, one optimizer step after the other, metrics and checkpoints out."""
+"""The training loop: windows in, one optimizer step after the other, metrics and checkpoints out.
+
+`feed` says which windows a step takes, `objective` what is minimised, `sharding` how the network lies on the processes
+of `mesh`, `guard` which steps must not count, and `checkpoint` what outlives a kill.
+"""
 
 from __future__ import annotations
 
 import math
-import time
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from llemma.core.console import Console, Progress, count
-from llemma.core.errors import Interrupted, LlemmaError
-from llemma.core.files import digest, file_digest, replacing, write_json
+from llemma.core.console import Console, Progress
+from llemma.core.errors import Interrupted
+from llemma.core.files import digest, file_digest, write_json
 from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
 from llemma.model import network, parity, weights
-from llemma.model.llama import Llama, LlamaConfig
-from llemma.tokens.mixture import Order, shares
+from llemma.model.llama import Llama
+from llemma.tokens.mixture import shares
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import Tokenizer
-from llemma.train import checkpoint
+from llemma.train import branch, checkpoint, guard, metrics
 from llemma.train.checkpoint import TrainState
 from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.feed import Feed, joined
+from llemma.train.guard import Guard
+from llemma.train.mesh import Mesh, current
+from llemma.train.metrics import Clock, Metrics
 from llemma.train.optim import Optimizers
-from llemma.train.plan import plan, shape_of
+from llemma.train.plan import flops_per_token, plan, shape_of
 from llemma.train.schedule import schedule
+from llemma.train.sharding import Start, lay_out
 
-VERSION = 1
-MAX_SKIPPED = 20
+VERSION = 2
 RESUME = "the same command goes on from there"
+POISON = "LLEMMA_POISON"
+"""For tests: places `FIRST:STOP` of windows whose loss is not a number."""
+
+
+class Done(NamedTuple):
+    """A step of all processes together: its loss (nats a token) and gradient norm, why it did not count (empty where it
+    did), whether one process was asked to stop, and whether all have written the checkpoint under way."""
+
+    loss: float
+    norm: float
+    why: str
+    stop: bool
+    written: bool
 
 
 class Trainer:
@@ -41,7 +61,7 @@ class Trainer:
 
     `init` is a checkpoint folder to continue from, or None to start from `shape` with random weights. `train` and
     `validation` are stores by subset. The same arguments in the same folder resume exactly: the loss curve and the
-    final weights equal those of an undisturbed run on the same machine.
+    final weights equal those of an undisturbed run on the same machine. Under torchrun all processes make one.
     """
 
     def __init__(
@@ -58,136 +78,245 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.console, self.tokenizer = run, config, console, tokenizer
         self.validation = dict(validation)
-        self.init = init
-        self.model = _model(config, tokenizer, init, shape, console)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model.to(self.device)
+        self.mesh: Mesh = current()
+        self.start = Start(config, tokenizer, init, shape, console)
+        self.objective = lay_out(self.start, self.mesh)
+        self.model = cast(Llama, self.objective.network)  # one of transformers has the same face
         available = {name: store.info.tokens for name, store in train.items()}
-        self.plan = plan(config, shape_of(self.model.config, self.model.config.vocab_size))
+        sizes = shape_of(self.model.config, int(self.model.config.vocab_size))
+        self.plan = plan(config, sizes)
         mixture = shares(Mixture(config.mixture, config.seed), available, self.plan.tokens)
         self.plan = msgspec.structs.replace(self.plan, mixture=mixture)
-        self.order = Order(dict(train), mixture, config.context, config.seed)
-        self.sources, self.draws = self.order.schedule(self.plan.steps * config.batch)
+        self.flops = flops_per_token(sizes, config.context)
+        self.feed = Feed(train, mixture, config, self.plan.steps, self.mesh)
         self.optimizers = Optimizers(self.model, config)
-        self.work = self._work(init, shape, train)
+        self.work: str = self.mesh.agree(self._work(init, shape, train) if self.mesh.leader else "")
+        self.journal = self.mesh.agree(guard.read_journal(run, self.work))
+        self.writer = checkpoint.Writer(run, self.mesh, tokenizer, config.keep_checkpoints)
+        self.guard, self.pending = Guard(config, []), Pending()
 
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
         stores = {name: file_digest(store.path / "tokens.bin") for name, store in sorted(train.items())}
-        config = msgspec.structs.replace(self.config, parity_check=True)  # a check changes no result
-        return digest(VERSION, config, weights.identity(init) if init else shape, self.tokenizer.digest, stores)
+        config = msgspec.structs.replace(self.config, parity_check=True, trackers=[], keep_checkpoints=1)
+        trunk = branch.identity(self.run, self.config.branch) if self.config.branch else ""
+        start = weights.identity(init) if init else shape
+        return digest(VERSION, config, start, self.tokenizer.digest, stores, trunk)
 
     def train(self) -> dict[str, Any]:
         """Run (or finish) the phase; leaves `final/` and returns the last metrics."""
-        self.run.mkdir(parents=True, exist_ok=True)
-        write_json(self.run / "plan.json", self.plan)
-        state = checkpoint.resume(self.run, self.work, self.model, self.optimizers)
-        if state.step:
-            self.console.say(f"{self.run.name}: goes on after step {state.step}")
-        elif self.init is not None and self.config.init and self.config.parity_check:
-            self._check_parity(self.init)
-        metrics = _Metrics(self.run / "metrics.jsonl", state.step)
+        if self.mesh.leader:
+            self.run.mkdir(parents=True, exist_ok=True)
+            write_json(self.run / "plan.json", self.plan)
+        state = self._begin()
+        rows = self._rows(state.step)
         with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar:
             bar.resume(state.step)
-            with deferred(self.console) as pending:
-                state = self._steps(state, metrics, bar, pending)
-        last = self._look(metrics, state.step)
-        with replacing(self.run / "final") as folder:
-            weights.save(
-                self.model, folder, tokenizer=self.tokenizer.path.parent, bos=self.tokenizer.bos, eos=self.tokenizer.eos
-            )
-        return {**last, "skipped": state.skipped, "steps": state.step}
+            with deferred(self.console) as self.pending:
+                state = self._steps(state, rows, bar)
+            self.writer.finish()
+        last = self._look(rows, state.step)
+        checkpoint.export(self.model, self.run / "final", self.tokenizer, self.mesh)
+        return {**last, "skipped": state.skipped, "rollbacks": state.rollbacks, "steps": state.step}
+
+    def _rows(self, step: int) -> Metrics | None:
+        """Where metrics go; nowhere but on the leader."""
+        if not self.mesh.leader:
+            return None
+        return Metrics(self.run / "metrics.jsonl", step, metrics.open_trackers(self.config, self.run))
+
+    # where the run stands
+
+    def _begin(self) -> TrainState:
+        """Load the newest checkpoint of this work, else what the phase starts from."""
+        state = self._restored()
+        if state is not None:
+            self.console.say(f"{self.run.name}: goes on after step {state.step}")
+            return state
+        if self.start.init is not None and self.config.init and self.config.parity_check:
+            self._check_parity(self.start.init)
+        return self._first(again=self.mesh.distributed)
+
+    def _first(self, *, again: bool) -> TrainState:
+        """The state before step 1, or that of the run to branch from; `again`: the network has other weights by now."""
+        if again:
+            self.start.refill(self.model)
+            self.optimizers.forget()
+        state = TrainState(work=self.work, batch=self.config.batch, context=self.config.context)
+        if self.config.branch:
+            folder = branch.find(self.config.branch, self.run, self.mesh, self.console)
+            trunk = checkpoint.restore(folder, self.model, self.optimizers)
+            state = branch.state(trunk, state, self.plan.steps, folder)
+            self.console.say(f"{self.run.name}: branches from {folder} after step {state.step}")
+        return self._taken(state)
+
+    def _restored(self, *, fresh: bool = False) -> TrainState | None:
+        folder = checkpoint.newest(self.run, self.journal, self.mesh, self.console, fresh=fresh)
+        if folder is None:
+            return None
+        return self._taken(checkpoint.restore(folder, self.model, self.optimizers))
+
+    def _taken(self, state: TrainState) -> TrainState:
+        """Let feed and guard continue from `state`."""
+        left_out = joined([*state.left_out, *self.journal.left_out])
+        self.feed.left_out = left_out
+        self.guard = Guard(self.config, state.seen, state.streak)
+        return msgspec.structs.replace(state, left_out=left_out, rollbacks=len(self.journal.rollbacks))
 
     def _check_parity(self, init: Path) -> None:
         """The user's checkpoint against transformers (one that the phase before wrote needs none)."""
-        found = parity.check(self.model, init, self._batch(0), rope_theta=self.config.rope_theta)
-        self.console.say(f"{self.run.name}: {found.line}")
-        if found.warning:
-            self.console.warn(found.warning)
+        if self.mesh.leader:
+            options: dict[str, Any] = {"rope_theta": self.config.rope_theta}
+            model = network.load(init, dtype=None, **options) if self.mesh.distributed else self.model
+            found = parity.check(model, init, self.feed.windows(0), **options)
+            self.console.say(f"{self.run.name}: {found.line}")
+            if found.warning:
+                self.console.warn(found.warning)
+        self.mesh.agree(None)
 
-    def _steps(self, state: TrainState, metrics: _Metrics, bar: Progress, pending: Pending) -> TrainState:
-        clock = _Clock(self.config)
+    # steps
+
+    def _steps(self, state: TrainState, rows: Metrics | None, bar: Progress) -> TrainState:
+        peak = metrics.peak(self.mesh.device, self.config) * self.mesh.size
+        clock = Clock(self.config.batch * self.config.context, self.flops, peak)
         while state.step < self.plan.steps:
-            loss, norm = self._step(state.step)
-            finite = math.isfinite(loss) and math.isfinite(norm)
-            state = TrainState(state.step + 1, state.skipped + (not finite), self.work)
-            if state.skipped > MAX_SKIPPED:
-                raise LlemmaError(
-                    f"{state.skipped} steps had a loss or gradient that is not finite",
-                    where=f"{self.run} step {state.step}",
-                    mend="lower peak_lr or clip, and look at metrics.jsonl for where it began",
-                )
+            done = self._step(state.step)
+            state = self._after(state, done.why)
             clock.tick()
             lr = schedule(state.step - 1, self.plan.steps, self.config)
-            bar.advance(1, f"loss {loss:.3f} | lr {lr:.1e} | {count(clock.rate)} tok/s")
+            bar.advance(1, clock.line(done.loss, lr, metrics.memory(self.mesh.device)))
+            if done.why:
+                self._tell(rows, state.step, "left out", done.why)
             if state.step % self.config.log_every == 0 or state.step == self.plan.steps:
-                metrics.write(self._row(state, loss, norm, lr, clock))
-            if (
-                self.config.validate_every
-                and state.step % self.config.validate_every == 0
-                and state.step < self.plan.steps
-            ):
-                self._look(metrics, state.step)
-            last = state.step == self.plan.steps
-            if not last and (pending.requested or state.step % self.config.checkpoint_every == 0):
-                checkpoint.save(self.run, self.model, self.optimizers, state, self.tokenizer)
-            if pending.requested and not last:
-                raise Interrupted(
-                    f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME
-                )
+                self._log(rows, self._row(state, done, lr, clock))
+            if self.guard.hopeless:
+                raise guard.hopeless(self.run, state.step, f"too many steps were left out; the last one: {done.why}")
+            if state.streak >= self.config.rollback_after:
+                state = self._roll_back(state, rows, done.why)
+                bar.resume(state.step)
+                continue
+            self._keep(state, rows, done)
         return state
 
-    def _row(self, state: TrainState, loss: float, norm: float, lr: float, clock: _Clock) -> dict[str, Any]:
+    def _step(self, step: int) -> Done:
+        """Forward, backward and, unless the guard objects, update on batch number `step`, with all processes."""
+        loss, stop, written = self._gradients(step)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        length = float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
+        why = self.guard.judge(loss, length)
+        if why:
+            self.model.zero_grad(set_to_none=True)
+        else:
+            self.optimizers.step(schedule(step, self.plan.steps, self.config))
+        return Done(loss, length, why, stop, written)
+
+    def _gradients(self, step: int) -> tuple[float, bool, bool]:
+        """Forward and backward; of all processes together: the loss (nats a token), whether one was asked to stop, and
+        whether all have written the checkpoint under way."""
+        windows = self.feed.windows(step)
+        documents = self.feed.documents(step) if self.config.document_mask else None
+        micro, tokens = self.config.micro_batch or len(windows), self.config.batch * self.config.context
+        total = torch.zeros((), dtype=torch.float64, device=windows.device)
+        for start in range(0, len(windows), micro):
+            rows = slice(start, start + micro)
+            minimised, nats = self.objective(windows[rows], None if documents is None else documents[rows])
+            if self._poisoned(step):
+                minimised, nats = minimised * math.nan, nats * math.nan
+            # FSDP takes the mean of the processes' gradients, and the batch has one sum
+            (minimised * self.mesh.size / tokens if self.mesh.size > 1 else minimised / tokens).backward()
+            total += (nats.detach() / tokens).double()
+        asked, ready = self.pending.requested, self.writer.ready
+        loss, stops, written = self.mesh.sums([float(total), float(asked), float(ready)])
+        return loss, stops > 0, written == self.mesh.size
+
+    def _poisoned(self, step: int) -> bool:
+        first, _, stop = os.environ.get(POISON, "").partition(":")
+        return bool(stop) and any(int(first) <= place < int(stop) for place in self.feed.mine(step))
+
+    def _after(self, state: TrainState, why: str) -> TrainState:
+        return msgspec.structs.replace(
+            state,
+            step=state.step + 1,
+            skipped=state.skipped + bool(why),
+            seen=self.guard.seen,
+            streak=self.guard.streak,
+        )
+
+    def _keep(self, state: TrainState, rows: Metrics | None, done: Done) -> None:
+        """What is due after a step: a look at the validation stores, a checkpoint, the end that the user asked for.
+
+        In the middle of steps that go wrong there is no checkpoint: it might not be worth going back to.
+        """
+        last = state.step == self.plan.steps
+        if done.written:
+            self.writer.finish()
+        if self.config.validate_every and state.step % self.config.validate_every == 0 and not last:
+            self._look(rows, state.step)
+        due = state.step % self.config.checkpoint_every == 0 and not state.streak
+        if (not last and (due or done.stop)) or (last and self._is_trunk()):
+            self.writer.save(self.model, self.optimizers, state)
+        if done.stop and not last:
+            self.writer.finish()
+            raise Interrupted(f"stopped after step {state.step} of {self.plan.steps}", where=str(self.run), mend=RESUME)
+
+    def _is_trunk(self) -> bool:
+        """Whether the learning rate never falls: such a run is there to be branched from, its end too."""
+        config = self.config
+        return config.schedule == "constant" or (config.schedule == "wsd" and not config.decay_steps)
+
+    def _roll_back(self, state: TrainState, rows: Metrics | None, why: str) -> TrainState:
+        """Go back to the last checkpoint, and let its next step take the data after that of the last step.
+
+        A checkpoint that the run came back to often enough is passed for the one before it. The guard's window starts
+        anew: a level that is higher for good must not stop the run.
+        """
+        came = state.step
+        self.writer.finish()
+        back = self._restored(fresh=True) or self._first(again=True)
+        entry = guard.Rollback(came, back.step, self.feed.span(back.step, came), why)
+        self.journal = guard.added(self.run, self.journal, entry, self.config.max_rollbacks)
+        if self.mesh.leader:
+            guard.write_journal(self.run, self.journal)
+        self.writer.drop_after(back.step)
+        if rows:
+            rows.cut(back.step)
+        state = self._taken(msgspec.structs.replace(back, seen=[], streak=0))
+        self._tell(rows, came, "rollback", f"went back to step {back.step}: {why}", to=back.step, places=entry.left_out)
+        return state
+
+    # what is said
+
+    def _tell(self, rows: Metrics | None, step: int, event: str, why: str, **facts: Any) -> None:
+        """An event of the guard after `step`, for the user and the report."""
+        self.console.warn(f"{self.run.name} step {step}: {event}: {why}")
+        self._log(rows, {"step": step, "event": event, "why": why, **facts})
+
+    def _log(self, rows: Metrics | None, row: dict[str, Any]) -> None:
+        if rows is not None:
+            rows.write(row)
+
+    def _row(self, state: TrainState, done: Done, lr: float, clock: Clock) -> dict[str, Any]:
         return {
             "step": state.step,
             "tokens": state.step * self.config.batch * self.config.context,
-            "loss": round(loss, 5),
+            "loss": round(done.loss, 5),
             "lr": lr,
-            "grad_norm": round(norm, 4),
+            "grad_norm": round(done.norm, 4),
             "skipped": state.skipped,
             "tokens_per_second": round(clock.rate),
+            "mfu": round(clock.mfu, 4),
+            "memory": metrics.memory(self.mesh.device),
             "seconds": round(clock.seconds, 1),
         }
 
-    def _step(self, step: int) -> tuple[float, float]:
-        """Forward, backward and update on batch number `step`; returns its loss (nats a token) and gradient norm.
-
-        A step whose loss or gradient is not finite leaves the weights as they are.
-        """
-        windows = self._batch(step)
-        micro = self.config.micro_batch or len(windows)
-        total = 0.0
-        for start in range(0, len(windows), micro):
-            loss = self._loss(windows[start : start + micro]) / (windows.shape[0] * self.config.context)
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
-        if math.isfinite(total) and math.isfinite(norm):
-            self.optimizers.step(schedule(step, self.plan.steps, self.config))
-        else:
-            self.model.zero_grad(set_to_none=True)
-        return total, norm
-
-    def _batch(self, step: int) -> Tensor:
-        first = step * self.config.batch
-        places = range(first, first + self.config.batch)
-        rows = [self.order.window(int(self.sources[i]), int(self.draws[i])) for i in places]
-        return torch.from_numpy(np.stack(rows)).to(self.device)
-
-    def _loss(self, windows: Tensor) -> Tensor:
-        """Summed negative log-likelihood (nats) of windows (rows, context + 1)."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            logits = self.model(windows[:, :-1])
-        return F.cross_entropy(logits.float().flatten(0, 1), windows[:, 1:].flatten(), reduction="sum")
-
     @torch.no_grad()
-    def _look(self, metrics: _Metrics, step: int) -> dict[str, Any]:
+    def _look(self, rows: Metrics | None, step: int) -> dict[str, Any]:
         """Bits per byte on the first windows of each validation store, written to the metrics."""
         self.model.eval()
         bits = {name: self._bits_per_byte(store) for name, store in self.validation.items()}
         self.model.train()
         row = {"step": step, "tokens": step * self.config.batch * self.config.context, "validation": bits}
-        metrics.write(row)
+        self._log(rows, row)
         return row
 
     def _bits_per_byte(self, store: Store) -> float:
@@ -198,66 +327,15 @@ class Trainer:
         if not wanted:
             return math.nan
         starts = [int(i * possible / wanted) * context for i in range(wanted)]
-        windows = torch.from_numpy(np.stack([store.ids[s : s + context + 1].astype(np.int64) for s in starts])).to(
-            self.device
-        )
-        nats = sum(float(self._loss(windows[i : i + 16])) for i in range(0, wanted, 16)) / (wanted * context)
+        rows = np.stack([store.ids[s : s + context + 1].astype(np.int64) for s in starts])
+        nats = self._nats(list(torch.split(torch.from_numpy(rows).to(self.mesh.device), 16))) / (wanted * context)
         return nats / math.log(2) * store.info.tokens / store.info.text_bytes
 
-
-def _model(
-    config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None, console: Console
-) -> Llama:
-    if init is not None:
-        found = network.load(init, implementation=config.implementation, rope_theta=config.rope_theta, say=console.warn)
-        return cast(Llama, found)  # a foreign one has the same face
-    assert shape is not None, "a training phase needs a checkpoint or a shape"
-    table = msgspec.to_builtins(shape)
-    return Llama(LlamaConfig(vocab_size=tokenizer.vocab_size, **table)).init_weights(config.seed)
-
-
-class _Clock:
-    """Seconds since the start of this process' part, and tokens a second over the last ten steps."""
-
-    def __init__(self, config: TrainConfig) -> None:
-        self.tokens, self.started = config.batch * config.context, time.monotonic()
-        self.ticks = [self.started]
-
-    def tick(self) -> None:
-        self.ticks = [*self.ticks[-10:], time.monotonic()]
-
-    @property
-    def seconds(self) -> float:
-        return self.ticks[-1] - self.started
-
-    @property
-    def rate(self) -> float:
-        passed = self.ticks[-1] - self.ticks[0]
-        return self.tokens * (len(self.ticks) - 1) / passed if passed else 0.0
-
-
-class _Metrics:
-    """`metrics.jsonl`: rows after the step that training resumes from are cut off first."""
-
-    def __init__(self, path: Path, step: int) -> None:
-        self.path = path
-        rows = _readable_rows(path) if path.exists() else []
-        with replacing(path) as temporary:
-            temporary.write_bytes(
-                b"".join(msgspec.json.encode(row) + b"\n" for row in rows if row["step"] <= step and step)
-            )
-
-    def write(self, row: dict[str, Any]) -> None:
-        with open(self.path, "ab") as out:
-            out.write(msgspec.json.encode(row) + b"\n")
-
-
-def _readable_rows(path: Path) -> list[dict[str, Any]]:
-    """All whole rows; a kill may have cut the last one."""
-    rows = []
-    for line in path.read_bytes().splitlines():
-        try:
-            rows.append(msgspec.json.decode(line))
-        except msgspec.DecodeError:
-            break
-    return rows
+    def _nats(self, batches: list[Tensor]) -> float:
+        """The summed loss of batches that the processes share; all compute equally often, as FSDP needs."""
+        total = 0.0
+        for first in range(0, len(batches), self.mesh.size):
+            mine = first + self.mesh.rank
+            nats = float(self.objective(batches[mine % len(batches)])[1])
+            total += nats if mine < len(batches) else 0.0
+        return self.mesh.sums([total])[0]

@@ -35,8 +35,14 @@ class Optimizers:
             for key, value in values.items()
         }
 
+    def forget(self) -> None:
+        """Be as new: no moments, no counters."""
+        for part in self.parts:
+            part.state.clear()
+
     def load(self, state: dict[str, torch.Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Take over what `state` returned, and nothing from before."""
+        self.forget()
         owners = {name: part for part in self.parts for name in self._names(part)}
         for path, tensor in state.items():
             name, _, key = path.rpartition("/")

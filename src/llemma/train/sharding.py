@@ -1,0 +1,178 @@
+"""The network of a phase, and how it lies on the processes: whole on a lone one, in slices (FSDP2) under torchrun.
+
+Slices are made empty and filled with the rows of the file that belong to them: no process ever holds the whole network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from llemma.core.console import Console
+from llemma.core.errors import RecipeError
+from llemma.model import network, weights
+from llemma.model.llama import Llama, LlamaConfig
+from llemma.model.llama_config import covered
+from llemma.model.stored import PIECE, Stored
+from llemma.tokens.tokenizer import Tokenizer
+from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.mesh import Mesh
+from llemma.train.objective import Objective
+
+Rows = Callable[[str, int, int], Tensor]
+"""Rows `start` to `stop` of a weight by its name."""
+
+
+class Start:
+    """Where a phase begins: the checkpoint folder `init`, or random weights of `shape`."""
+
+    def __init__(
+        self, config: TrainConfig, tokenizer: Tokenizer, init: Path | None, shape: ModelConfig | None, console: Console
+    ) -> None:
+        assert init or shape, "a training phase needs a checkpoint or a shape"
+        self.config, self.tokenizer, self.init, self.shape, self.console = config, tokenizer, init, shape, console
+
+    def whole(self) -> Llama:
+        """The network with its first weights, float32, on the CPU. (One of transformers has the same face.)"""
+        if self.init is None:
+            return Llama(self.sizes()).init_weights(self.config.seed)
+        options: dict[str, Any] = {"implementation": self.config.implementation, "rope_theta": self.config.rope_theta}
+        return cast(Llama, network.load(self.init, **options, say=self.console.warn))
+
+    def sizes(self) -> LlamaConfig:
+        """What the network computes."""
+        if self.init is None:
+            return LlamaConfig(vocab_size=self.tokenizer.vocab_size, **msgspec.to_builtins(self.shape))
+        config, base = weights.read_config(self.init), self.config.rope_theta
+        return config if base is None else msgspec.structs.replace(config, rope_theta=base)
+
+    def empty(self) -> Llama:
+        """The network without numbers (on the meta device); raises `RecipeError` for one that is not our own."""
+        if self.init is not None:
+            why = "as asked" if self.config.implementation == "transformers" else covered(weights.read_table(self.init))
+            if why:
+                raise RecipeError(
+                    f"transformers' modules train in one process only ({why})",
+                    where="torchrun, train implementation",
+                    mend="start without torchrun, or from a checkpoint of a family that is covered",
+                )
+        with torch.device("meta"):
+            model = Llama(self.sizes())
+        if self.init is not None:
+            weights.check_names(model, Stored(self.init))
+            files = (name for name in weights.CARRIED if (self.init / name).is_file())
+            model.carried = {name: (self.init / name).read_bytes() for name in files}
+        return model
+
+    def refill(self, model: nn.Module) -> None:
+        """Give a network that is there its first weights (again)."""
+        if not isinstance(model, Llama):
+            assert self.init is not None
+            weights.restore(model, self.init)
+        elif self.init is not None:
+            fill(model, Stored(self.init).rows)
+        else:
+            drawn = dict(self.whole().named_parameters())
+            fill(model, lambda name, start, stop: drawn[name].detach()[start:stop])
+
+
+def lay_out(start: Start, mesh: Mesh) -> Objective:
+    """The objective of a phase on the devices of `mesh`, its weights not yet filled under torchrun."""
+    config = start.config
+    if not mesh.distributed:
+        objective = Objective(start.whole().to(mesh.device), config, autocast=config.precision == "bf16")
+        _prepare(objective)
+        return objective
+    objective = Objective(start.empty(), config, autocast=False)
+    _prepare(objective)
+    _shard(objective, mesh)
+    return objective
+
+
+def _prepare(objective: Objective) -> None:
+    """Activation checkpointing and compiling, layer by layer; names of weights stay as they are."""
+    config = objective.config
+    for block in cast(Llama, objective.network).blocks:
+        if config.checkpointing != "none":
+            block.forward = _recomputed(block.forward, config.checkpointing)  # type: ignore[method-assign]
+        if config.compile:
+            block.compile()
+
+
+def _recomputed(forward: Callable[..., Any], policy: str) -> Callable[..., Any]:
+    """`forward`, of whose activations the backward pass finds its input only, or (`selective`) also what products and
+    attention leave behind."""
+    from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+
+    aten = torch.ops.aten
+    kept = [aten.mm.default, aten.addmm.default, aten.bmm.default]
+    kept += [getattr(aten, name).default for name in _ATTENTION if hasattr(aten, name)]
+    options: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+    if policy == "selective":
+        options["context_fn"] = lambda: create_selective_checkpoint_contexts(kept)  # type: ignore[no-untyped-call]
+    return lambda *inputs: checkpoint(forward, *inputs, **options)
+
+
+_ATTENTION = (
+    "_scaled_dot_product_flash_attention",
+    "_scaled_dot_product_flash_attention_for_cpu",
+    "_scaled_dot_product_efficient_attention",
+    "_scaled_dot_product_cudnn_attention",
+)
+
+
+def _shard(objective: Objective, mesh: Mesh) -> None:
+    """Each layer and the rest of the network become units of FSDP2 that are gathered when they compute: in bfloat16
+    where the recipe says so, with gradients summed in float32."""
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
+    half = objective.config.precision == "bf16"
+    policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
+    devices, model = mesh.devices(objective.config.replicas), cast(Llama, objective.network)
+    for block in model.blocks:
+        fully_shard(block, mesh=devices, mp_policy=policy)
+    fully_shard(objective, mesh=devices, mp_policy=policy)
+    for name, weight in list(model.named_parameters()):
+        owner, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(owner), leaf, nn.Parameter(_empty_slice(weight, mesh.device)))
+    model.tie()
+    model.rotary.to(mesh.device)
+
+
+def _empty_slice(weight: Any, device: torch.device) -> Tensor:
+    from torch.distributed.tensor import DTensor
+
+    local = torch.empty(weight.to_local().shape, dtype=weight.dtype, device=device)
+    options: dict[str, Any] = {"run_check": False, "shape": weight.shape, "stride": weight.stride()}
+    return cast(Tensor, DTensor.from_local(local, weight.device_mesh, weight.placements, **options))
+
+
+def slice_of(weight: Any) -> tuple[Tensor, int]:
+    """This process' rows of a weight, and the number of the first. FSDP2 cuts as `torch.chunk` does."""
+    if not hasattr(weight, "to_local"):
+        return weight.detach(), 0
+    mesh = weight.device_mesh
+    rank, size = mesh.get_local_rank(mesh.mesh_dim_names[-1]), mesh.size(mesh.ndim - 1)
+    return weight.to_local().detach(), min(rank * -(-weight.shape[0] // size), weight.shape[0])
+
+
+def fill(model: nn.Module, rows: Rows) -> None:
+    """Copy `rows` into the weights that this process holds, a piece at a time."""
+    for name, weight in model.named_parameters():
+        local, first = slice_of(weight)
+        step = max(1, PIECE * len(local) // max(1, local.numel() * local.element_size()))
+        for start in range(0, len(local), step):
+            stop = min(len(local), start + step)
+            local[start:stop].copy_(rows(name, first + start, first + stop))
+
+
+def gathered(model: nn.Module) -> None:
+    """Take part in gathering every weight, in their order, for the process that writes them."""
+    for weight in model.parameters():
+        if hasattr(weight, "full_tensor"):
+            weight.full_tensor()

@@ -1,0 +1,135 @@
+"""Several processes compute what one does; killed anywhere, a run ends as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+CLOSE = 5e-5
+"""Losses (rounded to 1e-5) of one process and of two differ by the order of float32 sums."""
+
+
+def losses(rows: list[dict[str, Any]]) -> dict[int, float]:
+    return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+
+def close(one: Path, other: Path, helpers: Any) -> None:
+    """The losses of two runs are equal up to the order of sums, and their weights nearly so."""
+    a, b = losses(helpers.read(one)), losses(helpers.read(other))
+    assert a.keys() == b.keys() and len(a) == 40
+    assert max(abs(a[step] - b[step]) for step in a) < CLOSE
+    first, second = (load_file(run / "final" / "model.safetensors") for run in (one, other))
+    assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in first)
+
+
+def kill_after(process: subprocess.Popen[str], run: Path, steps: int, delay: float, helpers: Any) -> bool:
+    """SIGKILL to all processes of a launch `delay` seconds after metrics of `steps` steps; False if it ended before."""
+    while not (rows := helpers.read(run)) or rows[-1]["step"] < steps:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.005)
+    time.sleep(delay)
+    kill_all(process)
+    return True
+
+
+def kill_while_writing(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    """SIGKILL to all processes of a launch as soon as the checkpoint after `step` steps is being written."""
+    while not any((run / "checkpoints").glob(f".step-{step:06d}.*")):
+        assert process.poll() is None
+    kill_all(process)
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """torchrun puts its processes in sessions of their own."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [process.pid, *map(int, children)]:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def two(launch: Any, helpers: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The phase folder of an undisturbed run in two processes; read only."""
+    out = tmp_path_factory.mktemp("two") / "run"
+    helpers.ended(launch(out, 2))
+    return out / "base"
+
+
+def test_two_processes_compute_what_one_does(alone: Path, two: Path, helpers: Any) -> None:
+    close(alone, two, helpers)
+    bits = [[row["validation"]["a"] for row in helpers.read(run) if "validation" in row] for run in (alone, two)]
+    assert len(bits[0]) == 2 and bits[0] == pytest.approx(bits[1], abs=1e-4)
+
+
+def test_what_two_processes_export_is_read_by_transformers(two: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from llemma.model import weights
+
+    ids = torch.arange(2, 22)[None]
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(two / "final", dtype=torch.float32).eval()
+    with torch.no_grad():
+        assert torch.equal(theirs(ids).logits, weights.load(two / "final")(ids))
+
+
+def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    kill_after(launch(out, 0), out / "base", 3, 0.0, helpers)
+    kill_while_writing(launch(out, 0), out / "base", 20)
+    kill_after(launch(out, 0), out / "base", 31, 0.005, helpers)
+    helpers.ended(launch(out, 0))
+    assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(alone))
+    same = [(run / "final" / "model.safetensors").read_bytes() for run in (alone, out / "base")]
+    assert same[0] == same[1]
+
+
+def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpers: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    kill_while_writing(launch(out, 2), out / "base", 20)
+    said = helpers.ended(launch(out, 2))
+    assert "goes on after step 10" in said or "goes on after step 20" in said  # a busy machine kills late
+    assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(two))
+    same = [(run / "final" / "model.safetensors").read_bytes() for run in (two, out / "base")]
+    assert same[0] == same[1]
+
+
+def test_the_number_of_processes_may_change(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert kill_after(launch(out, 0), out / "base", 12, 0.0, helpers)
+    second = launch(out, 2)
+    assert kill_after(second, out / "base", 23, 0.0, helpers)
+    said = helpers.ended(launch(out, 0))
+    assert "goes on after step 20" in said or "goes on after step 30" in said
+    close(alone, out / "base", helpers)
+
+
+def test_ctrl_c_stops_all_processes_at_one_step(launch: Any, helpers: Any, tmp_path: Path) -> None:
+    process = launch(tmp_path / "run", 2, "tokens=640_000")
+    run = tmp_path / "run" / "base"
+    while not helpers.read(run):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = helpers.ended(process, 1)  # torchrun's own code; that of its processes is 130
+    assert said.count("error: stopped after step") == 1
+    last = helpers.read(run)[-1]["step"]
+    assert (run / "checkpoints" / "latest").resolve().name == f"step-{last:06d}"
+
+
+def test_data_that_is_no_number_does_not_end_a_run_of_two(launch: Any, helpers: Any, tmp_path: Path) -> None:
+    """Windows 60 to 75 belong to steps 16 to 19: three are left out, and the run goes back and past them."""
+    said = helpers.ended(launch(tmp_path / "run", 2, LLEMMA_POISON="60:76"))
+    assert "step 18: rollback: went back to step 10" in said
+    rows = helpers.read(tmp_path / "run" / "base")
+    assert rows[-1]["step"] == 40
+    events = [row for row in rows if "event" in row]
+    assert [(row["event"], row["step"]) for row in events] == [("rollback", 18), ("left out", 11)]
+    assert events[0]["places"] == [40, 72]
