@@ -133,3 +133,21 @@ def test_data_that_is_no_number_does_not_end_a_run_of_two(launch: Any, helpers: 
     events = [row for row in rows if "event" in row]
     assert [(row["event"], row["step"]) for row in events] == [("rollback", 18), ("left out", 11)]
     assert events[0]["places"] == [40, 72]
+
+
+@pytest.mark.slow
+def test_two_processes_agree_with_one_under_every_switch(launch: Any, helpers: Any, tmp_path: Path) -> None:
+    """In bfloat16 the two round differently: autocast rounds products, FSDP2 the whole network."""
+    switches = ["precision=bf16", "optimizer=muon", "micro_batch=1", "loss_chunk=7", "z_loss=1e-4"]
+    switches += ["document_mask=true", "checkpointing=selective"]
+    helpers.ended(launch(tmp_path / "one", 0, *switches))
+    helpers.ended(launch(tmp_path / "two", 2, *switches))
+    one, two = (losses(helpers.read(tmp_path / name / "base")) for name in ("one", "two"))
+    assert len(one) == 40 and one.keys() == two.keys()
+    assert max(abs(one[step] - two[step]) for step in one) < 0.02
+
+
+@pytest.mark.slow
+def test_copies_of_the_model_compute_what_one_does(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
+    helpers.ended(launch(tmp_path / "run", 2, "replicas=2", "checkpointing=full"))
+    close(alone, tmp_path / "run" / "base", helpers)
