@@ -12,10 +12,10 @@ that something at the very threshold is missed has a probability of about 2 %, a
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -45,12 +45,12 @@ class Similar(NamedTuple):
     text: str = ""
 
 
-class _Hashes(dict[str, tuple[int, ...]]):
-    """Remembers, of each word, the hashes of its units, whatever their case."""
+class _Hashes(dict[str, bytes]):
+    """Remembers, of each word, the hashes of its units, whatever their case, one behind the other."""
 
-    def __missing__(self, word: str) -> tuple[int, ...]:
+    def __missing__(self, word: str) -> bytes:
         folded = (unit.casefold().encode("utf-8", "surrogatepass") for unit in units(word))
-        found = tuple(map(xxhash.xxh3_64_intdigest, folded))
+        found = b"".join(xxhash.xxh3_64_intdigest(unit).to_bytes(8, sys.byteorder) for unit in folded)
         if len(self) >= _KNOWN:
             self.clear()
         if len(word) <= _LONG:
@@ -61,21 +61,20 @@ class _Hashes(dict[str, tuple[int, ...]]):
 _hashes = _Hashes()
 
 
-def hashed(text: str) -> list[int]:
+def hashed(text: str) -> Numbers:
     """The units of a text, each as a number."""
-    return list(chain.from_iterable(map(_hashes.__getitem__, text.split())))
+    return np.frombuffer(b"".join(map(_hashes.__getitem__, text.split())), np.uint64)
 
 
-def shingles(hashes: Sequence[int]) -> Numbers:
+def shingles(hashes: Numbers) -> Numbers:
     """One number for each 3 consecutive units, in their order."""
     count = len(hashes) - SHINGLE + 1
     if count <= 0:
         return np.zeros(0, np.uint64)
-    every = np.array(hashes, np.uint64)
     numbers = np.zeros(count, np.uint64)
     for place in range(SHINGLE):
         # every bit of the result depends on all units (the finaliser of SplitMix64, Steele et al. 2014)
-        numbers = (numbers + every[place : place + count]) * np.uint64(0x9E3779B97F4A7C15)
+        numbers = (numbers + hashes[place : place + count]) * np.uint64(0x9E3779B97F4A7C15)
         numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         numbers ^= numbers >> np.uint64(31)
@@ -119,13 +118,21 @@ class Sketches:
     def scan(self, text: str) -> list[Similar]:
         """The items that are similar enough to a window of the document, in their order."""
         best: dict[int, Similar] = {}
-        for window in windows(text, hashed, self.margin, self.window):
-            numbers = shingles(window.words)
+        for window, numbers in self._windows(text):
             for item, starts in self._candidates(window, numbers):
                 found = self._measured(window, numbers, item, starts)
                 if found is not None and (item not in best or found.similarity > best[item].similarity):
                     best[item] = found
         return [best[item]._replace(text=self._text(text, best[item])) for item in sorted(best)]
+
+    def _windows(self, text: str) -> Iterator[tuple[Window[int], Numbers]]:
+        """A document's windows with their shingles; one that is short needs no lists."""
+        if len(text) <= self.window:
+            hashes = hashed(text)
+            yield Window([], 0, len(hashes), 0), shingles(hashes)
+            return
+        for window in windows(text, lambda piece: hashed(piece).tolist(), self.margin, self.window):
+            yield window, shingles(np.array(window.words, np.uint64))
 
     def _text(self, text: str, found: Similar) -> str:
         """The units of a window that was found, read again: few documents have any."""
@@ -168,17 +175,33 @@ class Sketches:
 
     def _measured(self, window: Window[int], numbers: Numbers, item: int, starts: list[int]) -> Similar | None:
         """The most similar of the windows that begin at `starts`, if it is similar enough; the first of equals."""
-        if not starts:
+        wanted, size = self.sets[item], int(self.lengths[item])
+        likely = _holding(numbers, wanted, size, np.array(starts, np.int64), self.threshold)
+        if not len(likely):
             return None
-        size, base = int(self.lengths[item]), starts[0]
-        near = numbers[base : starts[-1] + size].tolist()
+        base = int(likely[0])
+        near = numbers[base : int(likely[-1]) + size].tolist()
         best, at = 0.0, 0
-        for start, similarity in _slide(near, set(self.sets[item].tolist()), size, [start - base for start in starts]):
+        for start, similarity in _slide(near, set(wanted.tolist()), size, (likely - base).tolist()):
             if similarity > best:
                 best, at = similarity, start + base
-        if best < self.threshold:
-            return None
-        return Similar(item, best, window.offset + at)
+        return Similar(item, best, window.offset + at) if best >= self.threshold else None
+
+
+def _holding(
+    numbers: Numbers, wanted: Numbers, size: int, starts: NDArray[np.int64], threshold: float
+) -> NDArray[np.int64]:
+    """The starts whose windows hold enough of the item for its share to reach the threshold, repeats counted."""
+    if not len(starts):
+        return starts
+    base, end = int(starts[0]), int(starts[-1]) + size
+    near = numbers[base:end]
+    places = np.minimum(np.searchsorted(wanted, near), len(wanted) - 1)
+    held = np.concatenate([[0], np.cumsum(wanted[places] == near)])
+    begins = starts - base
+    counts = held[np.minimum(begins + size, len(near))] - held[begins]
+    enough: NDArray[np.int64] = starts[counts >= threshold * len(wanted) - 1e-9]
+    return enough
 
 
 def _slide(numbers: list[int], wanted: set[int], size: int, starts: Sequence[int]) -> Iterator[tuple[int, float]]:
