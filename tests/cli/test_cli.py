@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,9 +38,10 @@ def test_help_loads_nothing_heavy() -> None:
 def test_help_answers_within_its_budget() -> None:
     times = []
     for _ in range(5):
-        started = time.monotonic()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "llemma", "--help"], capture_output=True, check=True)
-        times.append(time.monotonic() - started)
+        after = os.times()  # of the processor: a busy machine makes everything late
+        times.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(times) < 0.3
 
 
