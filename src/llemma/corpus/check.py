@@ -18,7 +18,7 @@ Step = Callable[[Document], Document | Drop]
 
 # Names become folder and file names; `dropped` is the ledger's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-EXECUTORS = ("local",)
+EXECUTORS = ("local", "ray", "slurm")
 
 
 def open_sources(config: CorpusConfig) -> dict[str, Source]:
@@ -102,7 +102,8 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
         if getattr(config, key) < 1:
             yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
     if config.executor not in EXECUTORS:
-        yield f"corpus.executor: unknown executor '{config.executor}'; known are {', '.join(EXECUTORS)}"
+        hint = suggest(config.executor, EXECUTORS) or f"known are {', '.join(EXECUTORS)}"
+        yield f"corpus.executor: unknown executor '{config.executor}'; {hint}"
 
 
 def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Iterator[str]:
