@@ -95,7 +95,7 @@ class Read(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Flow:
         """The documents, those outside of the source's sample dropped."""
-        _load(self.plugins)
+        load_plugins(self.plugins)
         work = self.works[rank]
         source = open_source(work.config, f"corpus.sources.{work.source}")
         for item in source.read(work.unit, work.source):
@@ -103,9 +103,10 @@ class Read(PipelineStep):  # type: ignore[misc]
             yield item if sampled else Dropped(item.id, item.source, "sample", "not in the sample")
 
 
-def _load(plugins: list[Path]) -> None:
+def load_plugins(plugins: list[Path]) -> None:
+    """Run those plug-in files that this process has not run: a worker starts without them."""
     for path in plugins:
-        if f"llemma_plugin_{path.stem}" not in sys.modules:  # a worker process starts without them
+        if f"llemma_plugin_{path.stem}" not in sys.modules:
             load_plugin(path)
 
 
@@ -130,7 +131,7 @@ class Steps(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
         """Documents as the steps leave them, or what they drop with the step's name and reason."""
-        _load(self.plugins)
+        load_plugins(self.plugins)
         steps = open_steps(self.works[rank].config)
         for item in data:
             yield item if isinstance(item, Dropped) else _stepped(item, steps)

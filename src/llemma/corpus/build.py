@@ -95,11 +95,19 @@ def share(job: Job, works: Sequence[Work], console: Console, workers: int) -> in
     return len(missing)
 
 
+def with_executor(config: CorpusConfig, name: str) -> CorpusConfig:
+    """The section with another executor; an unknown name is a `UsageError`."""
+    if name not in executors.EXECUTORS:
+        known = ", ".join(executors.EXECUTORS)
+        raise UsageError(f"no executor '{name}'", mend=suggest(name, executors.EXECUTORS) or f"there are {known}")
+    return msgspec.structs.replace(config, executor=name)
+
+
 def _completed(job: Job, console: Console, executor: str, workers: int) -> CorpusStats:
     reading, out = _Reading(job, console), Path(job.out)
     reading.read(job.missing(), executor, workers)
     staged = reading.staged()
-    stats = _finished(out, merge_digest(staged, job.config)) or merge(staged, job.config, out, console)
+    stats = _whole(out, merge_digest(staged, job.config)) or merge(staged, job.config, out, console)
     if job.whole:
         _prune(job.staging, {unit.name for source in staged for unit in source.units})
     _tell_damage(stats, console)
@@ -293,7 +301,12 @@ def _size(path: Path) -> float:
     return path.stat().st_size if path.is_file() else float("inf")
 
 
-def _finished(out: Path, work: str) -> CorpusStats | None:
+def finished(job: Job) -> CorpusStats | None:
+    """The statistics of the corpus where a job has nothing left to do."""
+    return _whole(Path(job.out), merge_digest(_Reading(job, Console(quiet=True)).staged(), job.config))
+
+
+def _whole(out: Path, work: str) -> CorpusStats | None:
     """The statistics of the corpus in `out` if it is this one, whole."""
     try:
         stats = layout.read_stats(out)

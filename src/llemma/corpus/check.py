@@ -11,7 +11,7 @@ import msgspec
 from llemma.core.errors import LlemmaError, RecipeError, suggest
 from llemma.core.registry import find
 from llemma.core.types import Document, Drop
-from llemma.corpus.config import CorpusConfig, SourceConfig
+from llemma.corpus.config import CorpusConfig, SlurmConfig, SourceConfig
 from llemma.corpus.source import Source
 
 Step = Callable[[Document], Document | Drop]
@@ -104,6 +104,31 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
     if config.executor not in EXECUTORS:
         hint = suggest(config.executor, EXECUTORS) or f"known are {', '.join(EXECUTORS)}"
         yield f"corpus.executor: unknown executor '{config.executor}'; {hint}"
+    yield from _slurm_limits(config.slurm)
+
+
+_WORD, _TIME, _SIZE = r"[A-Za-z0-9_.,@-]*", r"[0-9]+(?:[-:][0-9]+)*", r"[0-9]+[KMGT]?"
+_SLURM_FORMS = {
+    "partition": _WORD,
+    "account": _WORD,
+    "time": _TIME,
+    "merge_time": _TIME,
+    "memory": _SIZE,
+    "merge_memory": _SIZE,
+}
+
+
+def _slurm_limits(slurm: SlurmConfig) -> Iterator[str]:
+    """Values that would be other lines of the job script, or no sizes and times."""
+    for key, form in _SLURM_FORMS.items():
+        if not re.fullmatch(form, getattr(slurm, key)):
+            yield f"corpus.slurm.{key}: '{getattr(slurm, key)}' is not in the form that sbatch takes"
+    for key, least in (("tasks", 1), ("cpus", 1), ("at_once", 0)):
+        if getattr(slurm, key) < least:
+            yield f"corpus.slurm.{key}: must be at least {least}, not {getattr(slurm, key)}"
+    for line in slurm.directives:
+        if not re.fullmatch(r"--?[A-Za-z][^\n\r]*", line):
+            yield f"corpus.slurm.directives: an option of sbatch such as '--qos=low', not '{line}'"
 
 
 def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Iterator[str]:

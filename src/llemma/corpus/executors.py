@@ -149,10 +149,11 @@ def _start_worker(executor: LocalExecutor) -> None:
     global _executor
     _executor = executor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended; runs in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
