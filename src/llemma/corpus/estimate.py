@@ -15,7 +15,7 @@ from llemma.corpus.config import CorpusConfig
 from llemma.corpus.merge import StagedSource, merge
 from llemma.corpus.sample import Sample, sample
 
-SECONDS = 10.0
+SECONDS = 8.0
 """For the samples of all sources together."""
 MERGE_BYTES = 700
 """Memory of the global pass, a document (`bench/corpus.py merge`)."""

@@ -7,6 +7,7 @@ have to fetch first is told, not fetched.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import io
 import multiprocessing
 import os
@@ -35,6 +36,8 @@ PICK_BYTES = 300_000_000
 """Of inputs larger than this only some are looked at: to name its content, a source reads an input once."""
 _GRACE = 2.5  # seconds more than asked for: to start, and for a document that takes long
 _LEAST = 0.3  # seconds of reading, however long it took to find the units
+_MORE = 3.0  # seconds more for the first unit of a source where only whole units say how much of it was read
+_START = 30.0  # seconds for a process to start on a busy machine
 _BEAT = 0.2  # seconds between two reports
 # Nothing answers on the discard port of this machine; pip and huggingface_hub have a word of their own.
 _NOWHERE = "http://127.0.0.1:9"
@@ -81,9 +84,11 @@ def sample(name: str, config: SourceConfig, ngram: int, cache: Path, folder: Pat
 
 
 def _last(reports: Connection, seconds: float) -> Sample:
-    found = Sample(note="its units are not found within the time of a sample")
-    deadline = time.monotonic() + seconds + _GRACE
+    found = Sample()
     with suppress(EOFError):  # the process ended
+        if reports.poll(_START):  # the first word says that it has started
+            reports.recv_bytes()
+        deadline = time.monotonic() + seconds + _MORE + _GRACE
         while (left := deadline - time.monotonic()) > 0 and reports.poll(left):
             found = msgspec.json.decode(reports.recv_bytes(), type=Sample)
     if found.share == 0 and not found.note:
@@ -139,6 +144,7 @@ class _Measure:
     def run(self) -> None:
         """All units, or as many as the time allows."""
         task = self.task
+        self.report()
         load_plugins([Path(path) for path in task.plugins])
         config, part = picked(task.config)
         source = open_source(config, f"corpus.sources.{task.name}")
@@ -155,9 +161,11 @@ class _Measure:
         works = [work_of(task.name, config, unit, None, "", plugin_rules(config)) for unit in units]
         self._warm(works[0])
         self.begun = time.perf_counter()
-        self.until = max(self.until, self.begun + _LEAST)
+        end = max(self.until, self.begun + _LEAST)
+        self.until = end if known else end + _MORE
         for number in sorted(range(len(units)), key=lambda number: _lot(units[number].name)):
             self._unit(works[number], weights[number] / total * part.share, int(weights[number]) if known else None)
+            self.until = end
             if self._over():
                 return
 
@@ -190,8 +198,9 @@ class _Measure:
         stage = Stage([work], folder, b"[]", self.task.ngram)
         for _ in stage.run(self._kept(Steps([work], []).run(flow))):
             pass
-        complete = not self._over() or not size
-        self.sample.share = before + (share if complete else share * passed())
+        if self._over() and not size and not before:
+            self.sample.note = "at least: no unit ended within the time of a sample"
+        self.sample.share = before + share * (passed() if self._over() and size else 1.0)
         self.sample.seconds = time.perf_counter() - self.begun
         self.sample.staged += sum(file.stat().st_size for file in (folder / work.digest).iterdir())
         self.report()
@@ -247,7 +256,7 @@ def unit_weights(units: Sequence[Unit], named: int) -> tuple[list[float], bool]:
 
     A source may want only some files of a folder. It read those to name their content: `named` bytes for all units.
     """
-    sizes = [size_of(Path(unit.path)) for unit in units]
+    sizes = [size_of(Path(unit.path)) or _installed(unit.path) for unit in units]
     if not all(sizes):
         return [1.0] * len(units), False
     known = [float(size) for size in sizes if size]
@@ -263,6 +272,15 @@ def size_of(path: Path) -> int | None:
     if not path.is_absolute() and not path.is_dir():
         return None
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) or None
+
+
+def _installed(name: str) -> int | None:
+    """Bytes of the Python files of an installed package, where a unit is one."""
+    try:
+        files = importlib.metadata.files(name.removeprefix("installed:")) or []
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return None
+    return sum(file.size or 0 for file in files if file.suffix == ".py") or None
 
 
 def _lot(name: str) -> bytes:
