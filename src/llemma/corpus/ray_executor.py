@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections import deque
@@ -67,8 +68,9 @@ def _connected(ray: Any, workers: int) -> Iterator[None]:
     address = os.environ.get("RAY_ADDRESS")
     with _own_signals(), tempfile.TemporaryDirectory(prefix="llemma-ray-", ignore_cleanup_errors=True) as folder:
         try:
+            _reached(address or "")
             ray.init(log_to_driver=False, logging_level="error", **({} if address else _own(workers, folder)))
-        except ConnectionError as error:
+        except OSError as error:  # ConnectionError is one
             raise MissingError(
                 f"no Ray cluster answers at {address}: {error}",
                 where="RAY_ADDRESS",
@@ -78,6 +80,13 @@ def _connected(ray: Any, workers: int) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _reached(address: str) -> None:
+    """Refuse an address `[ray://]host:port` where nobody listens: Ray would try it for many minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _own(workers: int, folder: str) -> dict[str, Any]:
