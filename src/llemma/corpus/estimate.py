@@ -17,7 +17,7 @@ from llemma.corpus.sample import Sample, sample
 
 SECONDS = 8.0
 """For the samples of all sources together."""
-MERGE_BYTES = 700
+MERGE_BYTES = 420
 """Memory of the global pass, a document (`bench/corpus.py merge`)."""
 _BASE_MEMORY = 250_000_000  # of the build's own process, libraries loaded
 
@@ -178,7 +178,7 @@ def estimate_text(found: Estimate) -> str:
 def _row(source: SourceEstimate) -> tuple[str, ...]:
     size = "-" if source.bytes is None else _size(source.bytes)
     if not source.share:
-        return (source.source, str(source.units), size, *"-------", "", source.note)
+        return (source.source, str(source.units), size, *"-------", source.note)
     return (
         source.source,
         f"{source.units:,}",
