@@ -57,6 +57,27 @@ def test_a_large_file_is_extrapolated_by_the_bytes_that_were_read(small: Any, tm
     assert source.bytes == pytest.approx(sum(file.stat().st_size for file in folder.iterdir()), rel=0.01)
 
 
+def test_units_that_are_no_files_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "made.py").write_text(
+        "import time, msgspec\nfrom llemma.core.registry import register\n"
+        "from llemma.core.types import Document\nfrom llemma.corpus.source import Unit\n"
+        "class Made(msgspec.Struct, frozen=True):\n    pause: float\n"
+        "    def units(self, context):\n        return [Unit(str(n), str(n), str(n)) for n in range(10)]\n"
+        "    def read(self, unit, source):\n"
+        "        for n in range(100):\n            time.sleep(self.pause)\n"
+        "            yield Document(f'{unit.name}/{n}', f'text {n} of {unit.name}', source)\n"
+        "register('source', 'made', Made)\n"
+    )
+    load_plugin(tmp_path / "made.py")
+    sources = {
+        "fast": SourceConfig("made", "a", [], {"pause": 0.002}),
+        "slow": SourceConfig("made", "b", [], {"pause": 1.0}),
+    }
+    fast, slow = told(CorpusConfig(sources), tmp_path, seconds=1.6).sources
+    assert 0.1 < fast.share < 1 and fast.documents == pytest.approx(1000, rel=0.1) and not fast.note
+    assert slow.note.startswith("at least") and slow.documents < 100
+
+
 def test_what_is_not_there_or_does_not_end_is_said_in_time(small: Any, tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text(
         "import time, msgspec\nfrom llemma.core.registry import register\n"

@@ -179,10 +179,13 @@ class _Measure:
 
     def _unit(self, work: Work, share: float, size: int | None) -> None:
         folder, before, read = Path(self.task.folder), self.sample.share, _bytes_read()
+        documents = self.sample.documents
 
         def passed() -> float:
-            """How much of the unit went by, told from what this process has read."""
-            return min(1.0, (_bytes_read() - read) / size) if size else 0.0
+            """How much of the unit went by: of its bytes, else of the documents that the units before it had."""
+            if size:
+                return min(1.0, (_bytes_read() - read) / size)
+            return min(1.0, (self.sample.documents - documents) * before / share / documents) if documents else 0.0
 
         def counted(data: Flow) -> Flow:
             for item in data:
@@ -198,9 +201,10 @@ class _Measure:
         stage = Stage([work], folder, b"[]", self.task.ngram)
         for _ in stage.run(self._kept(Steps([work], []).run(flow))):
             pass
-        if self._over() and not size and not before:
+        unsure = self._over() and not size and not documents
+        if unsure:
             self.sample.note = "at least: no unit ended within the time of a sample"
-        self.sample.share = before + share * (passed() if self._over() and size else 1.0)
+        self.sample.share = before + share * (passed() if self._over() and not unsure else 1.0)
         self.sample.seconds = time.perf_counter() - self.begun
         self.sample.staged += sum(file.stat().st_size for file in (folder / work.digest).iterdir())
         self.report()
