@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,55 @@ def test_damage_to_the_corpus_is_mended_by_the_same_command(damage: str, small: 
         assert str(shard) in caught.value.where and "line" in caught.value.where
     small.run(small.config(), tmp_path / "out")
     assert small.tree(tmp_path / "out") == before
+
+
+def units_read(said: str) -> int:
+    """How many units a build says that it read."""
+    found = re.search(r"read: (\d+) unit", said)
+    return int(found[1]) if found else 0
+
+
+def test_a_changed_rule_reads_only_the_sources_it_touches(small: Any, tmp_path: Path) -> None:
+    out, plain = tmp_path / "out", small.config()
+    assert units_read(small.run(plain, out)[1]) == 6
+    prose = msgspec.structs.replace(plain.sources["prose"], steps=["not-empty", "size"])
+    steps = {**plain.sources, "prose": prose}
+    assert units_read(small.run(small.config(sources=steps), out)[1]) == 1
+    options = {**steps, "prose": msgspec.structs.replace(prose, options={**prose.options, "exclude": ["f00.*"]})}
+    assert units_read(small.run(small.config(sources=options), out)[1]) == 1
+    subset = {**options, "prose": msgspec.structs.replace(options["prose"], subset="elsewhere", validation=0.5)}
+    assert units_read(small.run(small.config(sources=subset), out)[1]) == 0
+    small.run(small.config(sources=subset), tmp_path / "fresh")
+    assert small.tree(out) == small.tree(tmp_path / "fresh")
+
+
+PLUGINS = {
+    "shout": "def step(document):\n    return replace(document, text=document.text + {end!r})\n"
+    "register('step', 'shout', step)\n",
+    "whisper": "import functools\ndef said(end, document):\n    return replace(document, text=end + document.text)\n"
+    "register('step', 'whisper', functools.partial(said, {end!r}))\n",
+}
+
+
+def test_a_changed_plugin_reads_only_the_sources_that_use_it(small: Any, tmp_path: Path) -> None:
+    """A partial does not say which file it comes from: then all of them count, and nothing old is taken for new."""
+    sources = small.config().sources
+    for name, step in (("prose", "shout"), ("more", "whisper")):
+        sources[name] = msgspec.structs.replace(sources[name], steps=[step])
+
+    def read(**ends: str) -> int:
+        for name, end in ends.items():
+            head = "from msgspec.structs import replace\nfrom llemma.core.registry import register\n"
+            (tmp_path / f"{name}.py").write_text(head + PLUGINS[name].format(end=end))
+            registry.load_plugin(tmp_path / f"{name}.py")
+        found = units_read(small.run(small.config(sources=sources), tmp_path / "out")[1])
+        small.run(small.config(sources=sources), tmp_path / "fresh", workers=2)
+        assert small.tree(tmp_path / "out") == small.tree(tmp_path / "fresh")
+        return found
+
+    assert read(shout="!", whisper="psst ") == 6
+    assert read(whisper="hush ") == 1
+    assert read(shout="?") == 2
 
 
 def test_datasets_reads_the_rows(small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

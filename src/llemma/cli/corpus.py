@@ -23,6 +23,8 @@ def corpus() -> None:
 @click.option("--only", multiple=True, metavar="SOURCE", help="Only this source; may be repeated.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many documents of each source.")
 @click.option("--workers", type=click.IntRange(1), help="Units read at the same time.")
+@click.option("--executor", metavar="local|ray|slurm", help="Where units are read; default is the recipe's.")
+@click.option("--plan", is_flag=True, help="Estimate time, disk and memory from a sample; write no corpus.")
 @sets
 @common
 def build(
@@ -31,26 +33,53 @@ def build(
     only: tuple[str, ...],
     limit: int | None,
     workers: int | None,
+    executor: str | None,
+    plan: bool,
     sets: tuple[str, ...],
     console: Console,
 ) -> None:
     """Sources to corpus: the [corpus] section of RECIPE, in the Proof-Pile-2 layout."""
     from llemma.core.home import cache_folder, runs_folder
     from llemma.corpus.build import build as run
+    from llemma.corpus.build import with_executor
+    from llemma.corpus.estimate import estimate, estimate_text
+    from llemma.corpus.slurm import Submission, submission_text, submit
     from llemma.reproduce import schema
 
     loaded = schema.load(recipe, sets)
+    section = schema.need(loaded, "corpus")
+    section = with_executor(section, executor) if executor else section
     folder = out or runs_folder() / f"{loaded.name}-corpus"
-    stats = run(
-        schema.need(loaded, "corpus"),
-        folder,
-        cache=cache_folder(),
-        console=console,
-        only=list(only) or None,
-        limit=limit,
-        workers=workers,
-    )
-    console.emit(stats, f"corpus: {folder}\n  next: llemma corpus stats {folder}")
+    names = list(only) or None
+    if plan:
+        found = estimate(section, cache=cache_folder(), console=console, only=names, workers=workers)
+        return console.emit(found, f"{estimate_text(found)}\n  next: llemma corpus build {recipe} --out {folder}")
+    begin = submit if section.executor == "slurm" else run
+    stats = begin(section, folder, cache=cache_folder(), console=console, only=names, limit=limit, workers=workers)
+    if isinstance(stats, Submission):
+        return console.emit(stats, submission_text(stats))
+    return console.emit(stats, f"corpus: {folder}\n  next: llemma corpus stats {folder}")
+
+
+def _share(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    number, _, of = (value or "").partition("/")
+    if value is None:
+        return None
+    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
+        raise click.BadParameter(f"{value} is no share; write I/N with I from 0 to N - 1")
+    return int(number), int(of)
+
+
+@corpus.command(hidden=True)
+@click.argument("job", type=FOLDER)
+@click.option("--share", callback=_share, metavar="I/N", help="Read every Nth unit from the Ith on; else finish.")
+@click.option("--workers", default=1, type=click.IntRange(1), help="Units read at the same time.")
+@common
+def work(job: Path, share: tuple[int, int] | None, workers: int, console: Console) -> None:
+    """What Slurm's jobs run: a share of the units of JOB, or their corpus."""
+    from llemma.corpus.slurm import work as run
+
+    console.emit(run(job, share, workers, console), f"done: {job}")
 
 
 @corpus.command()

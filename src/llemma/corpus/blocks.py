@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from llemma.core.files import digest, file_digest
-from llemma.core.registry import load_plugin
+from llemma.core.registry import find, load_plugin
 from llemma.core.types import Document, Drop, Dropped, Problem
 from llemma.corpus import staging
 from llemma.corpus.check import open_source, open_steps
@@ -45,14 +45,15 @@ class Work(msgspec.Struct, frozen=True):
     digest: str
 
 
-def work_of(source: str, config: SourceConfig, unit: Unit, limit: int | None, protection: str) -> Work:
-    """The work on a unit; `protection` is the digest of the problems it must not contain."""
+def work_of(
+    source: str, config: SourceConfig, unit: Unit, limit: int | None, protection: str, rules: Sequence[str] = ()
+) -> Work:
+    """The work on a unit; `protection` is the digest of the problems it must not contain, `rules` those of
+    `plugin_rules`."""
     # The subset, splits and optionality do not change what is staged, nor does the place where the unit lies.
     plain = msgspec.structs.replace(config, subset="", validation=None, test=None, optional=False)
     content = (unit.name, unit.digest)
-    name = digest(
-        WORK_VERSION, source, plain, content, limit, protection, [file_digest(path) for path in plugin_files()]
-    )
+    name = digest(WORK_VERSION, source, plain, content, limit, protection, rules)
     return Work(source, config, unit, limit, name)
 
 
@@ -60,6 +61,27 @@ def plugin_files() -> list[Path]:
     """The recipe's plug-in files that are loaded in this process."""
     loaded = [module for name, module in sys.modules.items() if name.startswith("llemma_plugin_")]
     return sorted(Path(module.__file__) for module in loaded if module.__file__)
+
+
+def plugin_rules(config: SourceConfig) -> list[str]:
+    """What names the recipe's plug-ins as far as they decide what this source gives: nothing where it uses none.
+
+    A plug-in decides by what it registers. Where it cannot be told which file an object comes from (a partial, say),
+    all of them count.
+    """
+    loaded = plugin_files()
+    if not loaded:
+        return []
+    used = [find("source", config.kind), *(step for _, step in open_steps(config))]
+    return [part for what in used for part in _origin(what, loaded)]
+
+
+def _origin(what: Any, loaded: list[Path]) -> list[str]:
+    module, name = getattr(what, "__module__", None), getattr(what, "__qualname__", None)
+    files = [path for path in loaded if module == f"llemma_plugin_{path.stem}"]
+    if not files and name is not None and getattr(sys.modules.get(str(module)), name, None) is what:
+        return [f"{module}:{name}"]  # the very object that its module has under its name: no plug-in made it
+    return [file_digest(path) for path in files or loaded]
 
 
 class Read(PipelineStep):  # type: ignore[misc]
@@ -73,7 +95,7 @@ class Read(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> Flow:
         """The documents, those outside of the source's sample dropped."""
-        _load(self.plugins)
+        load_plugins(self.plugins)
         work = self.works[rank]
         source = open_source(work.config, f"corpus.sources.{work.source}")
         for item in source.read(work.unit, work.source):
@@ -81,9 +103,10 @@ class Read(PipelineStep):  # type: ignore[misc]
             yield item if sampled else Dropped(item.id, item.source, "sample", "not in the sample")
 
 
-def _load(plugins: list[Path]) -> None:
+def load_plugins(plugins: list[Path]) -> None:
+    """Run those plug-in files that this process has not run: a worker starts without them."""
     for path in plugins:
-        if f"llemma_plugin_{path.stem}" not in sys.modules:  # a worker process starts without them
+        if f"llemma_plugin_{path.stem}" not in sys.modules:
             load_plugin(path)
 
 
@@ -108,7 +131,7 @@ class Steps(PipelineStep):  # type: ignore[misc]
 
     def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
         """Documents as the steps leave them, or what they drop with the step's name and reason."""
-        _load(self.plugins)
+        load_plugins(self.plugins)
         steps = open_steps(self.works[rank].config)
         for item in data:
             yield item if isinstance(item, Dropped) else _stepped(item, steps)

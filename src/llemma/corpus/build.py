@@ -19,13 +19,43 @@ from llemma.core.errors import BusyError, LlemmaError, MissingError, UsageError,
 from llemma.core.files import digest, disk_error
 from llemma.core.types import Problem
 from llemma.corpus import executors, layout
-from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files, work_of
+from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files, plugin_rules, work_of
 from llemma.corpus.check import open_sources
-from llemma.corpus.config import CorpusConfig
+from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.layout import CorpusStats
 from llemma.corpus.merge import StagedSource, merge, merge_digest
 from llemma.corpus.source import Context, Source
 from llemma.corpus.sources.archive import DAMAGE
+
+
+class Job(msgspec.Struct, frozen=True):
+    """All that one build does, found out once. Whoever holds it and sees the inputs can do a share of the work."""
+
+    out: str
+    """The corpus folder."""
+    config: CorpusConfig
+    works: dict[str, list[Work]]
+    """The units of every source, in the order of the corpus."""
+    skipped: dict[str, str]
+    """Why sources were left out."""
+    problems: list[Problem]
+    """What no document may contain, by id."""
+    limit: int | None
+    whole: bool
+    """Whether all of the recipe is built; staged units that no source names are then forgotten."""
+
+    @property
+    def staging(self) -> Path:
+        """Where the units wait for the global pass."""
+        return Path(self.out) / layout.STAGING
+
+    def missing(self) -> list[Work]:
+        """What is still to do, each work once; the largest first, so that none is begun when all others end."""
+        by_digest = {work.digest: work for works in self.works.values() for work in works}
+        return sorted(
+            (work for work in by_digest.values() if not is_staged(self.staging, work)),
+            key=lambda work: (-_size(Path(work.unit.path)), work.digest),
+        )
 
 
 def build(
@@ -45,16 +75,41 @@ def build(
     build to these sources, `limit` to so many documents of each. Raises `RecipeError` for a wrong section,
     `MissingError` where a source that is not optional needs something, `BusyError` while another build works in `out`.
     """
-    sources = _chosen(open_sources(config), only)
-    staging = out / layout.STAGING
-    with _alone(staging):
-        job = _Job(config, staging, sorted(protected, key=lambda problem: problem.id), console, limit)
-        job.plan(sources, Context(cache, console))
-        job.read(workers or config.workers)
-        staged = job.staged()
-        stats = _finished(out, merge_digest(staged, config)) or merge(staged, config, out, console)
-        if only is None and limit is None:
-            _prune(staging, {unit.name for source in staged for unit in source.units})
+    sources = chosen(open_sources(config), only)
+    with alone(out / layout.STAGING):
+        job = plan(config, out, sources, Context(cache, console), protected, only, limit)
+        return _completed(job, console, config.executor, workers or config.workers)
+
+
+def finish(job: Job, console: Console, workers: int) -> CorpusStats:
+    """Read the units of a job that are still missing, then write the corpus: what its last machine does."""
+    with alone(job.staging):
+        return _completed(job, console, "local", workers)
+
+
+def share(job: Job, works: Sequence[Work], console: Console, workers: int) -> int:
+    """Read those of a job's `works` that are not staged, beside others that read theirs; how many it read."""
+    with _beside(job.staging):
+        missing = [work for work in works if not is_staged(job.staging, work)]
+        _Reading(job, console).read(missing, "local", workers)
+    return len(missing)
+
+
+def with_executor(config: CorpusConfig, name: str) -> CorpusConfig:
+    """The section with another executor; an unknown name is a `UsageError`."""
+    if name not in executors.EXECUTORS:
+        known = ", ".join(executors.EXECUTORS)
+        raise UsageError(f"no executor '{name}'", mend=suggest(name, executors.EXECUTORS) or f"there are {known}")
+    return msgspec.structs.replace(config, executor=name)
+
+
+def _completed(job: Job, console: Console, executor: str, workers: int) -> CorpusStats:
+    reading, out = _Reading(job, console), Path(job.out)
+    reading.read(job.missing(), executor, workers)
+    staged = reading.staged()
+    stats = _whole(out, merge_digest(staged, job.config)) or merge(staged, job.config, out, console)
+    if job.whole:
+        _prune(job.staging, {unit.name for source in staged for unit in source.units})
     _tell_damage(stats, console)
     console.say(
         f"corpus: {stats.kept.docs:,} documents, {stats.kept.bytes / 1e6:,.1f} MB in {out}; {stats.dropped:,} dropped"
@@ -72,7 +127,8 @@ def _tell_damage(stats: CorpusStats, console: Console) -> None:
             console.warn(f"source {name} gave no document; `llemma corpus stats` says what was dropped and why")
 
 
-def _chosen(sources: dict[str, Source], only: list[str] | None) -> dict[str, Source]:
+def chosen(sources: dict[str, Source], only: list[str] | None) -> dict[str, Source]:
+    """The sources that are wanted; an unknown name is a `UsageError`."""
     for name in only or []:
         if name not in sources:
             raise UsageError(
@@ -82,24 +138,45 @@ def _chosen(sources: dict[str, Source], only: list[str] | None) -> dict[str, Sou
 
 
 @contextmanager
-def _alone(staging: Path) -> Iterator[None]:
+def alone(staging: Path) -> Iterator[None]:
     """Hold the folder's lock: two builds in one folder would undo each other's work."""
+    with _locked(staging, fcntl.LOCK_EX):
+        _clean(staging)
+        yield
+
+
+@contextmanager
+def _beside(staging: Path) -> Iterator[None]:
+    """Hold the lock together with other shares. What lies half written here may be theirs and stays."""
+    with _locked(staging, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(staging: Path, how: int) -> Iterator[None]:
     try:
         staging.mkdir(parents=True, exist_ok=True)
-        lock = open(staging / "lock", "w")
+        lock = open(staging / "lock", "a+")  # over NFS a shared lock needs a file that can be read
     except OSError as error:
         raise disk_error(error, staging) from error
     with lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
         except OSError as error:
-            raise BusyError(
-                "another build works in this folder",
-                where=str(staging.parent),
-                mend="wait for it, or choose another --out",
-            ) from error
-        _clean(staging)
+            raise _not_locked(error, staging.parent) from error
         yield
+
+
+def _not_locked(error: OSError, out: Path) -> LlemmaError:
+    if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+        return BusyError(
+            "another build works in this folder", where=str(out), mend="wait for it, or choose another --out"
+        )
+    return LlemmaError(
+        f"the file system refuses locks: {error.strerror}",
+        where=str(out),
+        mend="mount it with locks (Lustre: -o flock), or choose another --out",
+    )
 
 
 def _clean(staging: Path) -> None:
@@ -111,39 +188,55 @@ def _clean(staging: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-class _Job:
-    """The units of one build: planned, read, and where they lie."""
+def plan(
+    config: CorpusConfig,
+    out: Path,
+    sources: dict[str, Source],
+    context: Context,
+    protected: Sequence[Problem],
+    only: list[str] | None,
+    limit: int | None,
+) -> Job:
+    """Find out all units; what is not there is an error, or a warning for an optional source."""
+    problems = sorted(protected, key=lambda problem: problem.id)
+    protection = digest(problems, config.decontaminate_ngram) if problems else ""
+    works: dict[str, list[Work]] = {}
+    skipped: dict[str, str] = {}
+    with context.console.progress("find inputs", len(sources), unit="sources") as bar:
+        for name, source in sources.items():
+            settings = config.sources[name]
+            rules = plugin_rules(settings)
+            try:
+                units = source.units(context)
+                works[name] = [work_of(name, settings, unit, limit, protection, rules) for unit in units]
+            except MissingError as error:
+                works[name], skipped[name] = [], _left_out(name, settings, error, context.console)
+            bar.advance(1, note=name)
+    return Job(str(out), config, works, skipped, problems, limit, only is None and limit is None)
 
-    def __init__(
-        self, config: CorpusConfig, staging: Path, problems: list[Problem], console: Console, limit: int | None
-    ) -> None:
-        self.config, self.staging, self.problems, self.console, self.limit = config, staging, problems, console, limit
-        self.works: dict[str, list[Work]] = {}
-        self.skipped: dict[str, str] = {}
 
-    def plan(self, sources: dict[str, Source], context: Context) -> None:
-        """Find out all units; what is not there is an error, or a warning for an optional source."""
-        protection = digest(self.problems, self.config.decontaminate_ngram) if self.problems else ""
-        with self.console.progress("find inputs", len(sources), unit="sources") as bar:
-            for name, source in sources.items():
-                settings = self.config.sources[name]
-                try:
-                    units = source.units(context)
-                    self.works[name] = [work_of(name, settings, unit, self.limit, protection) for unit in units]
-                except MissingError as error:
-                    self._skip(name, error)
-                bar.advance(1, note=name)
+def _left_out(name: str, settings: SourceConfig, error: MissingError, console: Console) -> str:
+    """Why an optional source is left out, said aloud; for another source, the error."""
+    if not settings.optional:
+        raise error
+    why = error.what + (f" (to add it: {error.mend})" if error.mend else "")
+    console.warn(f"source {name} is left out: {why}")
+    return why
 
-    def _skip(self, name: str, error: MissingError) -> None:
-        if not self.config.sources[name].optional:
-            raise error
-        why = error.what + (f" (to add it: {error.mend})" if error.mend else "")
-        self.works[name], self.skipped[name] = [], why
-        self.console.warn(f"source {name} is left out: {why}")
 
-    def read(self, workers: int) -> None:
-        """Stage every unit that is not staged yet; the first error is raised after the other units are done."""
-        missing = self._missing()
+def is_staged(staging: Path, work: Work) -> bool:
+    """Whether a work was done before, here or by another machine."""
+    return (staging / "units" / work.digest / "unit.json").is_file()
+
+
+class _Reading:
+    """Units of one job being read, and the sources that turn out to be missing meanwhile."""
+
+    def __init__(self, job: Job, console: Console) -> None:
+        self.job, self.console, self.skipped = job, console, dict(job.skipped)
+
+    def read(self, missing: list[Work], executor: str, workers: int) -> None:
+        """Stage these units; the first error is raised after the other units are done."""
         if not missing:
             return
         errors: dict[int, Exception] = {}
@@ -154,48 +247,53 @@ class _Job:
                     errors[rank] = error
                 bar.advance(1, note=missing[rank].unit.name)
 
-            executors.run(
-                self.config.executor, self._pipeline(missing), len(missing), workers, self._logs(missing), done
-            )
+            logs = self.job.staging / "logs" / digest([work.digest for work in missing])
+            executors.run(executor, self._pipeline(missing), len(missing), workers, logs, done)
         for rank, error in sorted(errors.items()):
             self._failed(missing[rank], error)
+        self._check([work for rank, work in enumerate(missing) if rank not in errors])
 
-    def _missing(self) -> list[Work]:
-        """What is still to do, each work once; the largest first, so that none is begun when all others end."""
-        by_digest = {work.digest: work for works in self.works.values() for work in works}
-        missing = [
-            work for name, work in by_digest.items() if not (self.staging / "units" / name / "unit.json").is_file()
-        ]
-        return sorted(missing, key=lambda work: -_size(Path(work.unit.path)))
+    def _check(self, works: list[Work]) -> None:
+        """What other machines wrote must be here."""
+        lost = [work.unit.name for work in works if not is_staged(self.job.staging, work)]
+        if lost:
+            raise LlemmaError(
+                f"{len(lost)} units were read but are not in the corpus folder, {lost[0]} first",
+                where=str(self.job.staging / "units"),
+                mend="choose an --out on a file system that all machines share, under the same path",
+            )
 
     def _pipeline(self, works: list[Work]) -> list[object]:
-        problems = msgspec.json.encode(self.problems)
-        stage = Stage(works, self.staging / "units", problems, self.config.decontaminate_ngram)
+        problems = msgspec.json.encode(self.job.problems)
+        stage = Stage(works, self.job.staging / "units", problems, self.job.config.decontaminate_ngram)
         plugins = plugin_files()
         return [Read(works, plugins), Steps(works, plugins), stage]
 
-    def _logs(self, works: list[Work]) -> Path:
-        return self.staging / "logs" / digest([work.digest for work in works])
-
     def _failed(self, work: Work, error: Exception) -> None:
+        where = f"source {work.source}, unit {work.unit.name}"
         if isinstance(error, MissingError):
-            self._skip(work.source, error)
+            settings = self.job.config.sources[work.source]
+            self.skipped[work.source] = _left_out(work.source, settings, error, self.console)
         elif isinstance(error, LlemmaError):
+            error.where = error.where or where
             raise error
         elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise disk_error(error, self.staging) from error
+            raise disk_error(error, self.job.staging) from error
         else:
-            where = f"source {work.source}, unit {work.unit.name}"
             mend = "the other units are kept; run the same command again after mending it"
             raise LlemmaError(f"{type(error).__name__}: {error}", where=where, mend=mend) from error
 
     def staged(self) -> list[StagedSource]:
         """Every source with its units' folders, in the order of the recipe."""
+        units, limit = self.job.staging / "units", self.job.limit
         return [
             StagedSource(
-                name, [self.staging / "units" / work.digest for work in works], self.limit, self.skipped.get(name, "")
+                name,
+                [units / work.digest for work in works if name not in self.skipped],
+                limit,
+                self.skipped.get(name, ""),
             )
-            for name, works in self.works.items()
+            for name, works in self.job.works.items()
         ]
 
 
@@ -203,7 +301,12 @@ def _size(path: Path) -> float:
     return path.stat().st_size if path.is_file() else float("inf")
 
 
-def _finished(out: Path, work: str) -> CorpusStats | None:
+def finished(job: Job) -> CorpusStats | None:
+    """The statistics of the corpus where a job has nothing left to do."""
+    return _whole(Path(job.out), merge_digest(_Reading(job, Console(quiet=True)).staged(), job.config))
+
+
+def _whole(out: Path, work: str) -> CorpusStats | None:
     """The statistics of the corpus in `out` if it is this one, whole."""
     try:
         stats = layout.read_stats(out)

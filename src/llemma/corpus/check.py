@@ -11,14 +11,14 @@ import msgspec
 from llemma.core.errors import LlemmaError, RecipeError, suggest
 from llemma.core.registry import find
 from llemma.core.types import Document, Drop
-from llemma.corpus.config import CorpusConfig, SourceConfig
+from llemma.corpus.config import CorpusConfig, SlurmConfig, SourceConfig
 from llemma.corpus.source import Source
 
 Step = Callable[[Document], Document | Drop]
 
 # Names become folder and file names; `dropped` is the ledger's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-EXECUTORS = ("local",)
+EXECUTORS = ("local", "ray", "slurm")
 
 
 def open_sources(config: CorpusConfig) -> dict[str, Source]:
@@ -102,7 +102,33 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
         if getattr(config, key) < 1:
             yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
     if config.executor not in EXECUTORS:
-        yield f"corpus.executor: unknown executor '{config.executor}'; known are {', '.join(EXECUTORS)}"
+        hint = suggest(config.executor, EXECUTORS) or f"known are {', '.join(EXECUTORS)}"
+        yield f"corpus.executor: unknown executor '{config.executor}'; {hint}"
+    yield from _slurm_limits(config.slurm)
+
+
+_WORD, _TIME, _SIZE = r"[A-Za-z0-9_.,@-]*", r"[0-9]+(?:[-:][0-9]+)*", r"[0-9]+[KMGT]?"
+_SLURM_FORMS = {
+    "partition": _WORD,
+    "account": _WORD,
+    "time": _TIME,
+    "merge_time": _TIME,
+    "memory": _SIZE,
+    "merge_memory": _SIZE,
+}
+
+
+def _slurm_limits(slurm: SlurmConfig) -> Iterator[str]:
+    """Values that would be other lines of the job script, or no sizes and times."""
+    for key, form in _SLURM_FORMS.items():
+        if not re.fullmatch(form, getattr(slurm, key)):
+            yield f"corpus.slurm.{key}: '{getattr(slurm, key)}' is not in the form that sbatch takes"
+    for key, least in (("tasks", 1), ("cpus", 1), ("at_once", 0)):
+        if getattr(slurm, key) < least:
+            yield f"corpus.slurm.{key}: must be at least {least}, not {getattr(slurm, key)}"
+    for line in slurm.directives:
+        if not re.fullmatch(r"--?[A-Za-z][^\n\r]*", line):
+            yield f"corpus.slurm.directives: an option of sbatch such as '--qos=low', not '{line}'"
 
 
 def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Iterator[str]:

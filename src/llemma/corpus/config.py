@@ -28,6 +28,33 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the documents in the test split; the corpus' own share when left out."""
 
 
+class SlurmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What Slurm is asked for under `executor = "slurm"`: an array of tasks that read units, then one job."""
+
+    tasks: int = 100
+    """Tasks of the array, at most one a unit; the cluster's MaxArraySize (1001 by default) is the limit."""
+    at_once: int = 0
+    """How many tasks may run at the same time; 0 leaves it to the cluster."""
+    cpus: int = 1
+    """Cores of a task, which reads as many units at the same time."""
+    memory: str = "4G"
+    """Memory of a task; `llemma corpus build RECIPE --plan` measures what a unit takes."""
+    time: str = "24:00:00"
+    """Time limit of a task; units that are finished by then are kept."""
+    merge_memory: str = "32G"
+    """Memory of the job that removes copies and writes the corpus; docs/scale.md has bytes a document."""
+    merge_time: str = "24:00:00"
+    """Its time limit."""
+    partition: str = ""
+    """Partition; the cluster's default when empty."""
+    account: str = ""
+    """Account that is charged; the user's default when empty."""
+    directives: list[str] = []
+    """Further options of sbatch, such as `--qos=low`."""
+    setup: list[str] = []
+    """Lines of bash that make llemma's environment, such as `module load python/3.11`."""
+
+
 class CorpusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a corpus is built."""
 
@@ -46,4 +73,6 @@ class CorpusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: int = 2
     """How many units of input are read at the same time."""
     executor: str = "local"
-    """Which datatrove executor moves the documents."""
+    """What reads the units: processes of this machine (`local`), a Ray cluster (`ray`), or jobs of Slurm (`slurm`)."""
+    slurm: SlurmConfig = SlurmConfig()
+    """What Slurm is asked for."""

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from datatrove.executor.local import LocalPipelineExecutor
+from datatrove.pipeline.base import PipelineStep
+from datatrove.utils.stats import Stats
 
-from llemma.core.errors import LlemmaError
+from llemma.core.errors import LlemmaError, UsageError
 
 Done = Callable[[int, Exception | None], None]
 """Called with a task's number and its error, if any, when the task is over."""
@@ -32,7 +34,26 @@ def _local(pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done
     LocalExecutor(pipeline, tasks, min(workers, tasks), logs, done).run()
 
 
-EXECUTORS: dict[str, Callable[[list[Any], int, int, Path, Done], None]] = {"local": _local}
+def _ray(pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done) -> None:
+    from llemma.corpus.ray_executor import run_on_ray
+
+    run_on_ray(pipeline, tasks, min(workers, tasks), logs, done)
+
+
+def _slurm(pipeline: list[Any], tasks: int, workers: int, logs: Path, done: Done) -> None:
+    """Slurm's jobs run our command again (`corpus.slurm`); a command that needs the corpus now cannot wait for them."""
+    raise UsageError(
+        f"{tasks} units are still to be read, and Slurm's jobs read them later",
+        where="corpus.executor",
+        mend="submit them with `llemma corpus build RECIPE --executor slurm`, or choose local or ray here",
+    )
+
+
+EXECUTORS: dict[str, Callable[[list[Any], int, int, Path, Done], None]] = {
+    "local": _local,
+    "ray": _ray,
+    "slurm": _slurm,
+}
 
 
 class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
@@ -62,7 +83,7 @@ class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
 
     def task(self, rank: int) -> None:
         """Run one task in this process."""
-        fresh, self.pipeline = self.pipeline, deepcopy(self.pipeline)  # blocks count their own statistics
+        fresh, self.pipeline = self.pipeline, [_uncounted(block) for block in self.pipeline]
         try:
             self._run_for_rank(rank, local_rank=rank)
         finally:
@@ -84,6 +105,13 @@ class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
                 raise
             # waiting for idle workers is quick, and a pool that is still closing at exit complains on the screen
             pool.shutdown()
+
+
+def _uncounted(block: PipelineStep) -> PipelineStep:
+    """The block with statistics of its own. A deep copy would copy the list of all units for each of them."""
+    fresh = copy(block)
+    fresh.stats = Stats(str(block))
+    return fresh
 
 
 def _error(work: Callable[[], None]) -> Exception | None:
@@ -121,10 +149,11 @@ def _start_worker(executor: LocalExecutor) -> None:
     global _executor
     _executor = executor
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """End this process when the one that started it has ended; runs in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
