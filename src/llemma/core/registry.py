@@ -43,6 +43,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "python-math": "llemma.corpus.steps:python_math",
         "rocq": "llemma.corpus.steps:rocq",
         "text-docs": "llemma.corpus.steps:text_docs",
+        "algebraic-stack": "llemma.corpus.languages:algebraic_stack",
+        "algebraic-stack-llemma": "llemma.corpus.languages:algebraic_stack_llemma",
         "long-enough": "llemma.corpus.web.quality:long_enough",
         "has-formulas": "llemma.corpus.web.quality:has_formulas",
         "english": "llemma.corpus.web.quality:english",
