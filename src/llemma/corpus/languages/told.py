@@ -46,6 +46,7 @@ _COQ = Evidence(
     r"^[ \t]*(?:From\s+\w+\s+)?Require\s+(?:Import\s+|Export\s+)?\w",
     r"^[ \t]*(?:Section|Variable|Variables|Hypothesis|Notation|Ltac|Hint|Proof)\b[^;\n]*\.[ \t]*$",
     r"\(\*",
+    r"^(?:Declare|Import|Export|Set|Unset|Global|Local|Arguments|Open)\s[^;\n]*\.[ \t]*$",
 )
 _VERILOG = Evidence(
     "verilog",
@@ -300,22 +301,18 @@ def _jl(text: str) -> str:
 
 _CPP = Evidence(
     "cpp",
-    r"^[ \t]*(?:class|namespace|template|using)\b[^;()\n]*[<{;:]?[ \t]*$|^[ \t]*template\s*<",
-    r"\bstd::|\b\w+::\w+",
-    r"^[ \t]*(?:public|private|protected)\s*:",
-    r"^[ \t]*#\s*include\s*<(?:iostream|vector|string|map|memory|algorithm|cmath|c\w+)>",
-    r"\b(?:nullptr|constexpr|virtual|override|noexcept|operator\s*[^\w\s])",
-)
-_C = Evidence(
-    "c",
-    r"^[ \t]*#\s*include\s*[<\"][\w/.-]+\.h[>\"]",
-    r"^[ \t]*typedef\s+(?:struct|enum|union)\b",
-    r"^[ \t]*(?:extern|static|struct|enum|union|void|int|char|double|float|long|unsigned)\b[^:\n]*[;({,]",
+    r"^[ \t]*template[ \t]*<",
+    r"^[ \t]*(?:enum[ \t]+)?class[ \t]+(?:\w+[ \t]+){0,3}\w+(?:<[^>\n]*>)?\s*(?:final\s*)?[:{;]",
+    r"^[ \t]*(?:inline[ \t]+)?namespace\b[ \t\w:]*\s*\{",
+    r"^[ \t]*using\s+(?:namespace\s+[\w:]+|\w+(?:::\w+)+|\w+\s*=[^;\n]*);",
+    r"^[ \t]*(?:public|private|protected)[ \t]*:[ \t]*$",
+    r"^[^*/\n]*\bstd::\w",
+    r"^[ \t]*#[ \t]*include[ \t]*<(?:iostream|vector|string|map|memory|algorithm|functional|utility)>",
 )
 
 
 def _h(text: str) -> str:
-    # C++ headers are full of C; what only C++ has decides.
+    # C++ headers are full of C; what only C++ has decides, outside of comments.
     return "objective-c" if _NO_MATLAB.search(text) else "cpp" if _CPP.count(text) else "c"
 
 
