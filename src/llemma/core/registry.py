@@ -27,6 +27,8 @@ _TABLES: dict[str, dict[str, Any]] = {
         "rocq": "llemma.corpus.sources.rocq:Rocq",
         "warc": "llemma.corpus.sources.warc:Warc",
         "arxiv": "llemma.corpus.sources.arxiv:Arxiv",
+        "stack": "llemma.corpus.sources.stack:Stack",
+        "proof-pile-2": "llemma.corpus.sources.proofpile:ProofPile",
         "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
         "lean-steps": "llemma.corpus.sources.proofsteps:LeanSteps",
         "isabelle-steps": "llemma.corpus.sources.proofsteps:IsabelleSteps",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
@@ -73,9 +74,9 @@ def language(path: str, text: str = "") -> str:
     return told(path, text, LANGUAGES.get(PurePosixPath(path).suffix.lower(), "other"))
 
 
-def about(path: str, text: str) -> dict[str, str]:
-    """What is known of a file from name and text: `path`, `language` and, of Lean, the version as `dialect`."""
-    found = language(path, text)
+def about(path: str, text: str, spoken: str = "") -> dict[str, str]:
+    """What is known of a file from name and text, or is `spoken` of: `path`, `language`, of Lean the `dialect`."""
+    found = spoken or language(path, text)
     dialect = {"dialect": lean_version(text)} if found == "lean" else {}
     return {"path": path, "language": found, **dialect}
 
@@ -95,10 +96,19 @@ def as_document(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return unreadable(id, source, f"not UTF-8: byte {error.start}")
+    return text_document(id, source, path, text, facts)
+
+
+def text_document(
+    id: str, source: str, path: str, text: str, facts: Mapping[str, Any] | None = None, spoken: str = ""
+) -> Document | Dropped:
+    """The document in a file's text; its language is `spoken` where something else tells it."""
+    if "\0" in text:
+        return unreadable(id, source, "not text: has zero bytes")
     text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     path = path.encode("utf-8", "replace").decode()  # a name on disk or in an archive may be any bytes
     id = id.encode("utf-8", "replace").decode()
-    return Document(id, text, source, {**(facts or {}), **about(path, text)})
+    return Document(id, text, source, {**(facts or {}), **about(path, text, spoken)})
 
 
 def read_file(id: str, source: str, path: str, file: Path, facts: dict[str, str] | None = None) -> Document | Dropped:
