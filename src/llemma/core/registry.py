@@ -29,6 +29,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "arxiv": "llemma.corpus.sources.arxiv:Arxiv",
         "stack": "llemma.corpus.sources.stack:Stack",
         "proof-pile-2": "llemma.corpus.sources.proofpile:ProofPile",
+        "without-tests": "llemma.corpus.sources.without_tests:WithoutTests",
         "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
         "lean-steps": "llemma.corpus.sources.proofsteps:LeanSteps",
         "isabelle-steps": "llemma.corpus.sources.proofsteps:IsabelleSteps",
