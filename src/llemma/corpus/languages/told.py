@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-HEAD = 100_000
+HEAD = 30_000
 """Characters looked at; what a file is shows early."""
 LINE = 400
 """Characters of each line looked at, so that a hostile line costs no more than an honest file."""
