@@ -28,6 +28,7 @@ _TABLES: dict[str, dict[str, Any]] = {
         "warc": "llemma.corpus.sources.warc:Warc",
         "arxiv": "llemma.corpus.sources.arxiv:Arxiv",
         "stack": "llemma.corpus.sources.stack:Stack",
+        "github": "llemma.corpus.sources.github:GitHub",
         "proof-pile-2": "llemma.corpus.sources.proofpile:ProofPile",
         "without-tests": "llemma.corpus.sources.without_tests:WithoutTests",
         "synthetic": "llemma.corpus.sources.synthetic:Synthetic",
