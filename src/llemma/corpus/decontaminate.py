@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,11 +23,11 @@ from llemma.corpus.languages.statements import LANGUAGES, Statement, quoted, sai
 from llemma.corpus.words import Hashes, grams, word_hashes
 
 STEP = "decontaminate"
-_TABLE_BITS = 16
+_TABLE_BITS = 22  # 4 MB; a sixth of it is set by the million needles of GSM8K and MATH
 _STATES = re.compile(r"\b(?:theorem|lemma|example|corollary|proposition|Theorem|Lemma|Example|Corollary|Proposition)\b")
 
 
-class Needle(msgspec.Struct, frozen=True):
+class Needle(NamedTuple):
     """Consecutive words of a problem that no document may contain."""
 
     problem: int
@@ -34,21 +35,29 @@ class Needle(msgspec.Struct, frozen=True):
 
 
 class Probes(msgspec.Struct, frozen=True):
-    """Needles that are looked for by the hash of their first `length` words; `table` answers most words at once."""
+    """Needles that are looked for by the hash of their first `length` words, sorted by it; 20 bytes a needle.
+
+    `numbers` are the hashes, `owners` and `starts` say which problem's words each begins at; `table` answers most words
+    at once.
+    """
 
     length: int
-    needles: dict[int, list[Needle]]
+    numbers: Hashes
+    owners: NDArray[np.int32]
+    starts: NDArray[np.int32]
     table: NDArray[np.bool_]
 
-    def places(self, hashes: Hashes) -> Iterator[tuple[int, Needle]]:
-        """(position, needle) wherever the first words of a needle stand."""
+    def places(self, hashes: Hashes) -> Iterator[tuple[int, int, int]]:
+        """(position, problem, first word of the needle in it) wherever the first words of a needle stand."""
         if len(hashes) < self.length:
             return
         numbers = grams(hashes, self.length)
         possible = np.flatnonzero(self.table[_slot(numbers)])
-        for place, number in zip(possible.tolist(), numbers[possible].tolist(), strict=True):
-            for needle in self.needles.get(number, ()):
-                yield place, needle
+        firsts = np.searchsorted(self.numbers, numbers[possible], "left")
+        lasts = np.searchsorted(self.numbers, numbers[possible], "right")
+        for at in np.flatnonzero(lasts > firsts).tolist():
+            for needle in range(int(firsts[at]), int(lasts[at])):
+                yield int(possible[at]), int(self.owners[needle]), int(self.starts[needle])
 
 
 class Protected:
@@ -57,7 +66,8 @@ class Protected:
     def __init__(self, problems: Sequence[Problem], ngram: int = 30) -> None:
         self.problems = [problem.id for problem in problems]
         self.ngram = ngram
-        self._probes = _by_length(_needles(problems, ngram))
+        self._words = [problem.text.split() for problem in problems]
+        self._probes = _by_length(self._words, ngram)
 
     def hits(self, words: list[str], hashes: Hashes | None = None) -> list[str]:
         """Ids of all problems that a text contaminates, in the order of the problems; `hashes` if already known."""
@@ -76,32 +86,35 @@ class Protected:
             return
         known = word_hashes(words) if hashes is None else hashes
         for probes in self._probes:
-            for place, needle in probes.places(known):
-                if words[place : place + len(needle.words)] == needle.words:
-                    yield needle
+            for place, problem, start in probes.places(known):
+                needle = self._words[problem][start : start + self.ngram]
+                if words[place : place + len(needle)] == needle:
+                    yield Needle(problem, needle)
 
 
-def _needles(problems: Sequence[Problem], ngram: int) -> Iterator[Needle]:
-    for number, problem in enumerate(problems):
-        words = problem.text.split()
+def _by_length(problems: list[list[str]], ngram: int) -> list[Probes]:
+    """Needles grouped by the largest power of two that is not longer: few passes over a text, whatever the lengths."""
+    groups: dict[int, list[tuple[int, Hashes]]] = {}
+    for number, words in enumerate(problems):
         size = min(ngram, len(words))
         if size:
-            yield from (Needle(number, words[start : start + size]) for start in range(len(words) - size + 1))
+            length = 1 << (size.bit_length() - 1)
+            # of the last words only a whole needle's first ones count
+            groups.setdefault(length, []).append((number, grams(word_hashes(words), length)[: len(words) - size + 1]))
+    return [_probes(length, found) for length, found in sorted(groups.items())]
 
 
-def _by_length(needles: Iterator[Needle]) -> list[Probes]:
-    """Needles grouped by the largest power of two that is not longer: few passes over a text, whatever the lengths."""
-    groups: dict[int, dict[int, list[Needle]]] = {}
-    for needle in needles:
-        length = 1 << (len(needle.words).bit_length() - 1)
-        number = int(grams(word_hashes(needle.words[:length]), length)[0])
-        groups.setdefault(length, {}).setdefault(number, []).append(needle)
-    return [Probes(length, found, _table(found)) for length, found in sorted(groups.items())]
+def _probes(length: int, found: list[tuple[int, Hashes]]) -> Probes:
+    numbers = np.concatenate([hashes for _, hashes in found])
+    owners = np.concatenate([np.full(len(hashes), number, np.int32) for number, hashes in found])
+    starts = np.concatenate([np.arange(len(hashes), dtype=np.int32) for _, hashes in found])
+    order = np.argsort(numbers, kind="stable")
+    return Probes(length, numbers[order], owners[order], starts[order], _table(numbers))
 
 
-def _table(needles: dict[int, list[Needle]]) -> NDArray[np.bool_]:
+def _table(numbers: Hashes) -> NDArray[np.bool_]:
     table = np.zeros(1 << _TABLE_BITS, bool)
-    table[_slot(np.array(list(needles), np.uint64))] = True
+    table[_slot(numbers)] = True
     return table
 
 

@@ -35,8 +35,10 @@ WORD_PROBLEM = {
 
 
 def held(tmp_path: Path, *rows: Any, name: str = "tests.jsonl") -> HeldOut:
-    (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return held_out.read([tmp_path / name])
+    path = tmp_path / "set" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return held_out.read([path])
 
 
 def document(text: str, language: str, path: str = "a/b") -> Document:
@@ -59,7 +61,7 @@ lemma stays (k : ℕ) : k = k := rfl
 def test_a_statement_is_cut_with_its_whole_proof_and_its_words(tmp_path: Path) -> None:
     left, (line,) = Theorems(held(tmp_path, ROW)).cut(document(LEAN, "lean"))
     assert isinstance(left, Document) and left.text == "import Mathlib\n\n\n\nlemma stays (k : ℕ) : k = k := rfl\n"
-    assert line == Dropped("d#grows", "s", "decontaminate", "states a test theorem: tests/orbits_2031_p7")
+    assert line == Dropped("d#grows", "s", "decontaminate", "states a test theorem: set/tests/orbits_2031_p7")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_problems_in_words_and_their_solutions_keep_texts_out(tmp_path: Path) ->
     assert [(item.id, type(item)) for item in found] == [
         ("statement", Dropped), ("question", Dropped), ("solution", Dropped), ("innocent", Document)
     ]  # fmt: skip
-    assert isinstance(found[0], Dropped) and found[0].reason == "contains a problem: tests/orbits_2031_p7"
+    assert isinstance(found[0], Dropped) and found[0].reason == "contains a problem: set/tests/orbits_2031_p7"
 
 
 DOJO = [
@@ -190,7 +192,7 @@ def test_as_a_source_of_a_corpus(small: Any, tmp_path: Path, context: Context) -
     options = {
         "kind": "folder",
         "options": {"inputs": [str(tmp_path / "code")]},
-        "tests": [str(tmp_path / "tests.jsonl")],
+        "tests": [str(tmp_path / "set/tests.jsonl")],
     }
     config = small.config(sources={"lean": SourceConfig("without-tests", "code", ["algebraic-stack"], options)})
     stats, _ = small.run(config, tmp_path / "out", protected=[])

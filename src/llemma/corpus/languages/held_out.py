@@ -77,14 +77,24 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
         damaged = next((row for row in rows if isinstance(row, shards.Damage)), None)
         if damaged:
             raise DataError(f"{damaged.reason}", where=str(path), mend="a test set must be whole")
-        yield path.name, rows
+        yield _shown(path), rows
     elif path.suffix in (".json", *_FILES):
-        yield path.name, _decoded(path.name, path.read_bytes())
+        yield _shown(path), _decoded(path.name, path.read_bytes())
     else:
         for member in archive.members(path, lambda name: PurePosixPath(name).suffix in (".json", *_FILES)):
             if member.fault:
                 raise DataError(member.fault, where=f"{path}:{member.path}", mend="a test set must be whole")
             yield member.path, _decoded(member.path, member.data)
+
+
+def _shown(path: Path) -> str:
+    """File and folder: many test sets are a file called `test`."""
+    return f"{path.absolute().parent.name}/{path.name}"
+
+
+def _stem(name: str) -> str:
+    folder, slash, file = name.rpartition("/")
+    return f"{folder}{slash}{file.partition('.')[0]}"
 
 
 def _decoded(name: str, data: bytes) -> Any:
@@ -96,7 +106,7 @@ def _decoded(name: str, data: bytes) -> Any:
 
 def _add(held: HeldOut, name: str, content: Any) -> None:
     if isinstance(content, str):
-        _formal(held, content, [_FILES[PurePosixPath(name).suffix]], PurePosixPath(name).stem)
+        _formal(held, content, [_FILES[PurePosixPath(name).suffix]], _stem(name))
         return
     rows = content if isinstance(content, list) else [content]
     # PISA's files hold one pair each, or a list of pairs
@@ -104,7 +114,7 @@ def _add(held: HeldOut, name: str, content: Any) -> None:
         if isinstance(row, list) and len(row) == 2 and all(isinstance(item, str) for item in row):
             _pair(held, *row)
         elif isinstance(row, dict):
-            _row(held, row, f"{PurePosixPath(name).name.partition('.')[0]}/{_called(row) or number}")
+            _row(held, row, f"{_stem(name)}/{_called(row) or number}")
         else:
             raise DataError(f"row {number} is no test problem", where=name, mend="give rows, or PISA's pairs")
 
