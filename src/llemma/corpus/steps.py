@@ -1,7 +1,7 @@
 """Document steps by name: each keeps a document (perhaps changed) or drops it with a reason.
 
-The rules named after a language follow the published AlgebraicStack filters, without their slips of the pen (such as a
-division by zero on blank files). Of a reason, the text before `: ` is what statistics count.
+The rules of AlgebraicStack as a whole are the steps of `languages`. Of a reason, the text before `: ` is what
+statistics count.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 
 from llemma.core.types import Document, Drop
+from llemma.corpus.languages import common, default
 
-MAX_BYTES = 1_048_575
-"""Largest source file of AlgebraicStack, in UTF-8 bytes."""
-MAX_NUMERIC = 0.5
-"""Largest share of digits among the characters that are not blank."""
 MAX_LINE = 5_000
 """Longest line, in characters, of a file that a person may have written."""
 MAX_MEAN_LINE = 400
@@ -21,7 +18,6 @@ MAX_MEAN_LINE = 400
 MIN_WORDS = 30
 """Fewest words of a piece of documentation."""
 
-_DIGITS = re.compile(r"[0-9]+")
 _GENERATED = re.compile(
     r"auto(?:matically|-)?[ -]?generated|@generated|do not (?:edit|modify)"
     r"|^[\W_]*(?:code )?generated (?:by|from)\b"
@@ -31,11 +27,6 @@ _GENERATED = re.compile(
 )
 # Unindented: what a comment says about the file, not about a line of it.
 _COMMENT = re.compile(r"#|//|/\*|\s?\*|\(\*|%|;|--|\.\.|<!--|\"\"\"|\'\'\'|this (?:file|code|module)\b", re.IGNORECASE)
-_MATHEMATICS = [
-    *("numpy", "scipy", "sympy", "sage", "numba", "numexpr", "theano", "statsmodels", "networkx", "mpmath", "pymc3"),
-    *("astropy", "cupy", "pycuda", "cvxpy", "pyomo", "jax"),
-]
-_IMPORTS = re.compile(rf"^[ \t]*(?:import|from)[ \t]+(?:{'|'.join(_MATHEMATICS)})\b", re.MULTILINE)
 _ROCQ = re.compile(r"\b(?:Theorem|Proof|Qed|Inductive|Definition|Fixpoint)\b")
 _VERILOG = re.compile(r"\b(?:pragma|endmodule|posedge|negedge|wire)\b")
 _PROSE = {"restructuredtext", "markdown", "text"}
@@ -43,23 +34,17 @@ _PROSE = {"restructuredtext", "markdown", "text"}
 
 def not_empty(document: Document) -> Document | Drop:
     """Drop texts of blanks only."""
-    return document if document.text and not document.text.isspace() else Drop("empty")
+    return common.blank(document) or document
 
 
 def size(document: Document) -> Document | Drop:
     """Drop texts above 1,048,575 UTF-8 bytes."""
-    # A character has one to four bytes: most texts need not be encoded to know.
-    if len(document.text) * 4 <= MAX_BYTES:
-        return document
-    count = len(document.text.encode("utf-8", "surrogatepass"))
-    return document if count <= MAX_BYTES else Drop(f"too large: {count} bytes")
+    return common.too_large(document) or document
 
 
 def numeric_density(document: Document) -> Document | Drop:
     """Drop tables of numbers: more than half of the characters that are not blank are digits."""
-    digits = sum(map(len, _DIGITS.findall(document.text)))
-    visible = sum(map(len, document.text.split())) if digits else 0
-    return Drop(f"mostly digits: {digits / visible:.2f}") if digits > MAX_NUMERIC * visible else document
+    return common.too_numeric(document) or document
 
 
 def no_generated(document: Document) -> Document | Drop:
@@ -86,9 +71,7 @@ def python_math(document: Document) -> Document | Drop:
     """Keep Python that imports a mathematical library or belongs to one, and is not a notebook or JSON."""
     if document.text.lstrip().startswith("{"):
         return Drop("not Python")
-    if document.meta.get("package") in _MATHEMATICS or _IMPORTS.search(document.text):
-        return document
-    return Drop("imports no mathematical library")
+    return default.imports_mathematics(document) or document
 
 
 def rocq(document: Document) -> Document | Drop:

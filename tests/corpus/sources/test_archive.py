@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -175,3 +176,59 @@ def test_what_is_no_archive_is_refused(data: bytes, tmp_path: Path, context: Con
 def test_a_missing_archive_is_named(tmp_path: Path, context: Context) -> None:
     with pytest.raises(MissingError, match=r"b\.zip"):
         read(tmp_path / "b.zip", context)
+
+
+def pax(path: Path, size: int, kind: bytes) -> Path:
+    """A tar that begins with a header that says it goes on for `size` bytes."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, size
+    with gzip.open(path, "wb") as out:
+        out.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(200):
+            out.write(b"0" * 1_000_000)
+    return path
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_of_a_gigabyte_is_not_read(kind: bytes, tmp_path: Path, context: Context) -> None:
+    path = make_tar(tmp_path / "good.tar", "w:", {"a.txt": "a"})
+    bomb = pax(tmp_path / "bomb.tar.gz", 1 << 30, kind)
+    head = path.read_bytes()[:1024]
+    bomb.write_bytes(gzip.compress(head) + bomb.read_bytes())
+    tracemalloc.start()
+    first, last = read(bomb, context)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+    assert isinstance(first, Document) and isinstance(last, Dropped) and last.reason.startswith("damaged archive: ")
+
+
+def test_a_size_that_leads_backwards_ends_the_archive(tmp_path: Path, context: Context) -> None:
+    data = bytearray(make_tar(tmp_path / "a.tar", "w:", {"a.txt": "a", "b.txt": "b"}).read_bytes())
+    data[1024 + 124 : 1024 + 136] = b"\xff" * 10 + b"\xfc\x00"  # -1024 in base 256
+    data[1024 + 148 : 1024 + 156] = b" " * 8
+    data[1024 + 148 : 1024 + 156] = b"%06o\0 " % sum(data[1024:1536])
+    (tmp_path / "a.tar").write_bytes(data)
+    first, last = read(tmp_path / "a.tar", context)
+    assert isinstance(first, Document) and isinstance(last, Dropped) and last.reason.startswith("damaged archive: ")
+
+
+@pytest.mark.parametrize("name", ["many.tar.gz", "many.zip"])
+def test_too_many_files_are_not_read(
+    name: str, tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 100)
+    files = {f"{number}.txt": "" for number in range(150)}
+    make_zip(tmp_path / name, files) if name.endswith("zip") else make_tar(tmp_path / name, "w:gz", files)
+    items = read(tmp_path / name, context)
+    assert len(items) == 101
+    assert isinstance(items[-1], Dropped) and items[-1].reason.startswith("unpacks to too much: more than 100 members")
+
+
+def test_a_zip_with_a_list_too_long_is_not_opened(
+    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_zip(tmp_path / "a.zip", {f"{number}.txt": "" for number in range(1_000)})
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 100)
+    monkeypatch.setattr(zipfile, "ZipFile", None)  # opening it would read the whole list
+    (item,) = read(path, context)
+    assert isinstance(item, Dropped) and item.reason.startswith("unpacks to too much: more than 100 members")

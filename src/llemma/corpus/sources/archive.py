@@ -30,6 +30,8 @@ MAX_RATIO = 250
 """Bytes an archive may unpack to for each of its own (text reaches about 10; deflate can reach 1,030)."""
 FREE_BYTES = 64_000_000
 """Bytes that any archive may unpack to, whatever its own size."""
+MAX_HEADER = 1 << 20
+"""Bytes of a tar header that goes on in blocks of its own (long names, pax)."""
 
 
 DAMAGE = ("damaged archive", "unpacks to too much")
@@ -135,8 +137,27 @@ class _Limited(io.RawIOBase):
         return data
 
 
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
 class _Header(tarfile.TarInfo):
-    """Remembers how the list of members ended: `tarfile` itself takes a damaged header for the end of the archive."""
+    """Remembers how the list of members ended: `tarfile` itself takes a damaged header for the end of the archive.
+
+    Headers that would fill the memory (names of a gigabyte) or lead backwards are damaged ones.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> Any:
+        info = super().frombuf(buf, encoding, errors)
+        if info.size < 0 or (info.type in _EXTENDED and info.size > MAX_HEADER):
+            raise tarfile.HeaderError(f"a size of {info.size}")
+        return info
 
     @classmethod
     def fromtarfile(cls, tarfile_: Any) -> Any:
@@ -212,6 +233,7 @@ def _too_large(size: int) -> str:
 
 def _zip_members(file: IO[bytes], path: Path, wanted: Callable[[str], bool]) -> Iterator[Member]:
     left = FREE_BYTES + MAX_RATIO * path.stat().st_size
+    _check_list(file)
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if info.is_dir() or not wanted(info.filename):
@@ -221,6 +243,27 @@ def _zip_members(file: IO[bytes], path: Path, wanted: Callable[[str], bool]) -> 
             if left < 0:
                 raise BombError("its members together")
             yield member
+
+
+_LISTED = 46 + 100  # bytes of a member in the list of a zip: a fixed part, and a name that is long on average
+
+
+def _list_sizes(end: int, big: int) -> list[tuple[int, int, int]]:
+    """Where the length of the list stands: in the end record, and in that of 64 bits, where the first says 2^32 - 1."""
+    return [(end, 12, 16)] * (end >= 0 > big) + [(big, 40, 48)] * (big >= 0)
+
+
+def _check_list(file: IO[bytes]) -> None:
+    """Refuse a zip whose list of members, which is read as a whole, is longer than `MAX_MEMBERS` could need."""
+    file.seek(0, io.SEEK_END)
+    start = max(0, file.tell() - (1 << 16) - 200)
+    file.seek(start)
+    tail = file.read()
+    file.seek(0)
+    end, big = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
+    sizes = [int.from_bytes(tail[at + first : at + last], "little") for at, first, last in _list_sizes(end, big)]
+    if any(size > MAX_MEMBERS * _LISTED for size in sizes):
+        raise BombError(f"more than {MAX_MEMBERS} members")
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:

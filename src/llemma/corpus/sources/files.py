@@ -5,27 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
 from llemma.core.types import Document, Dropped
+from llemma.corpus.languages.told import lean_version, told
 
 MAX_FILE = 64_000_000
 """Bytes above which a file is not read at all; the steps' own limits are far below."""
 
 _EXTENSIONS = {
-    "agda": ".agda", "c": ".c .h", "coq": ".v", "cpp": ".cc .cpp .cxx .hh .hpp", "css": ".css", "cuda": ".cu",
-    "cython": ".pyx .pxd", "fortran": ".f .f90 .f95", "gap": ".gap .gd .gi", "haskell": ".hs", "html": ".html .htm",
-    "idris": ".idr", "isabelle": ".thy", "java": ".java", "javascript": ".js", "json": ".json", "julia": ".jl",
-    "jupyter": ".ipynb", "lean": ".lean", "markdown": ".md", "matlab": ".m", "ocaml": ".ml .mli", "python": ".py .pyi",
-    "r": ".r", "restructuredtext": ".rst", "rust": ".rs", "shell": ".sh", "tex": ".tex", "text": ".txt",
-    "toml": ".toml", "xml": ".xml", "yaml": ".yaml .yml",
+    "agda": ".agda .lagda", "c": ".c .h", "coq": ".v", "cpp": ".cc .cpp .cxx .hh .hpp .hxx .c++", "css": ".css",
+    "cuda": ".cu", "cython": ".pyx .pxd", "fortran": ".f .for .f77 .f90 .f95 .f03 .f08", "gap": ".gap .gd .gi .g .gp",
+    "haskell": ".hs .lhs", "html": ".html .htm", "idris": ".idr .lidr", "isabelle": ".thy", "java": ".java",
+    "javascript": ".js", "json": ".json", "julia": ".jl", "jupyter": ".ipynb", "lean": ".lean", "maple": ".mpl .maple",
+    "markdown": ".md", "matlab": ".m", "ocaml": ".ml .mli", "python": ".py .pyi .sage", "r": ".r",
+    "restructuredtext": ".rst", "rust": ".rs", "shell": ".sh", "tex": ".tex", "text": ".txt", "toml": ".toml",
+    "xml": ".xml", "yaml": ".yaml .yml",
 }  # fmt: skip
 LANGUAGES = {extension: name for name, extensions in _EXTENSIONS.items() for extension in extensions.split()}
-"""Language by file name extension."""
+"""Language by file name extension; where several languages share one, `languages.told` asks the content."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -66,9 +69,16 @@ def _regex(pattern: str) -> str:
     return "".join(meaning[piece] if piece in meaning else re.escape(piece) for piece in pieces)
 
 
-def language(path: str) -> str:
-    """The language a file name tells, `other` where it tells none."""
-    return LANGUAGES.get(PurePosixPath(path).suffix.lower(), "other")
+def language(path: str, text: str = "") -> str:
+    """The language of a file by its name and, where that leaves a choice, its text; `other` where neither tells."""
+    return told(path, text, LANGUAGES.get(PurePosixPath(path).suffix.lower(), "other"))
+
+
+def about(path: str, text: str, spoken: str = "") -> dict[str, str]:
+    """What is known of a file from name and text, or is `spoken` of: `path`, `language`, of Lean the `dialect`."""
+    found = spoken or language(path, text)
+    dialect = {"dialect": lean_version(text)} if found == "lean" else {}
+    return {"path": path, "language": found, **dialect}
 
 
 def unreadable(id: str, source: str, reason: str) -> Dropped:
@@ -86,10 +96,19 @@ def as_document(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return unreadable(id, source, f"not UTF-8: byte {error.start}")
+    return text_document(id, source, path, text, facts)
+
+
+def text_document(
+    id: str, source: str, path: str, text: str, facts: Mapping[str, Any] | None = None, spoken: str = ""
+) -> Document | Dropped:
+    """The document in a file's text; its language is `spoken` where something else tells it."""
+    if "\0" in text:
+        return unreadable(id, source, "not text: has zero bytes")
     text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     path = path.encode("utf-8", "replace").decode()  # a name on disk or in an archive may be any bytes
     id = id.encode("utf-8", "replace").decode()
-    return Document(id, text, source, {**(facts or {}), "path": path, "language": language(path)})
+    return Document(id, text, source, {**(facts or {}), **about(path, text, spoken)})
 
 
 def read_file(id: str, source: str, path: str, file: Path, facts: dict[str, str] | None = None) -> Document | Dropped:
