@@ -52,6 +52,8 @@ def build(
     folder = out or runs_folder() / f"{loaded.name}-corpus"
     names = list(only) or None
     if plan:
+        if limit:
+            raise click.UsageError("--plan estimates whole sources; leave --limit out")
         found = estimate(section, cache=cache_folder(), console=console, only=names, workers=workers)
         return console.emit(found, f"{estimate_text(found)}\n  next: llemma corpus build {recipe} --out {folder}")
     begin = submit if section.executor == "slurm" else run
