@@ -109,6 +109,18 @@ def test_isabelle() -> None:
     assert second == ("", 'theorem "half 4 = 2" ', "unfolding half_def by simp")
 
 
+def test_strings_and_cartouches_hide_comments() -> None:
+    (first, second) = cut(
+        'lemma a: "(*) x = y" and "z" by simp\ntext ‹don"t (* no›\nlemma b: ‹a (*) b› by simp\n', "isabelle"
+    )
+    assert first[1] == 'lemma a: "(*) x = y" and "z" ' and second[1] == "lemma b: ‹a (*) b› "
+    names = [
+        name
+        for name, _, _ in cut('def s := "/-"\ndef c := \'"\'\ntheorem a : p := by\n  t\n\ntheorem b : q := t\n', "lean")
+    ]
+    assert names == ["a", "b"]
+
+
 def test_rocq() -> None:
     first, second = cut(ROCQ, "coq")
     assert first == (
@@ -218,6 +230,9 @@ HOSTILE = [
     "∀ ",
     "((",
     "#[",
+    '\\"',
+    "‹",
+    "lemma ‹\n",
 ]
 
 

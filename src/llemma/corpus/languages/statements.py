@@ -47,7 +47,9 @@ _LEAN_COMMAND = re.compile(
 _ISABELLE_HEAD = re.compile(
     r"^(?P<indent>[ \t]*)(?P<kind>lemma|theorem|corollary|proposition|schematic_goal)\b", re.MULTILINE
 )
-_ISABELLE_NAME = re.compile(r"\s*(?:\(\s*in\s+[\w.']+\s*\)\s*)?(?P<name>[\w.']+)\s*(?:\[[^\]\n]*\])?\s*:")
+_ISABELLE_NAME = re.compile(
+    r"\s*(?:\(\s*in\s+[\w.']+\s*\)\s*)?(?P<name>(?:[\w.'-]|\\<\^?\w+>)+)\s*(?:\[[^\]\n]*\])?\s*:"
+)
 _ISABELLE_COMMAND = re.compile(
     r"^(?P<indent>[ \t]*)(?:lemmas?|theorems?|corollary|proposition|schematic_goal|definition|fun|function|primrec|"
     r"primcorec|datatype|codatatype|type_synonym|typedef|abbreviation|locale|context|section|subsection|subsubsection|"
@@ -58,7 +60,7 @@ _ISABELLE_COMMAND = re.compile(
     re.MULTILINE,
 )
 _ISABELLE_PROOF = re.compile(
-    r'"(?:[^"\\]|\\[\s\S])*"|\\<open>|\\<close>|\b(?:by|proof|apply|using|unfolding|sorry|oops|including|supply|subgoal|nitpick|'
+    r'"|\\<open>|‹|\b(?:by|proof|apply|using|unfolding|sorry|oops|including|supply|subgoal|nitpick|'
     r"sledgehammer|defer|done)\b|(?<=[\s\">])\.\.?(?=\s)"
 )
 _ROCQ_HEAD = re.compile(
@@ -180,13 +182,17 @@ def _isabelle(text: str) -> Iterator[Statement]:
 
 
 def _isabelle_said(text: str, start: int, end: int) -> int:
-    depth = 0
-    for found in _ISABELLE_PROOF.finditer(text, start, end):
-        if found[0] == "\\<open>":
-            depth += 1
-        elif found[0] == "\\<close>":
-            depth -= 1
-        elif not found[0].startswith('"') and depth <= 0:
+    """Where the statement ends: at the first command of a proof outside of strings and cartouches."""
+    at, strings = start, True
+    while found := _ISABELLE_PROOF.search(text, at, end):
+        mark, at = found[0], found.end()
+        if mark == '"':
+            closed = _ESCAPED.match(text, found.start(), end) if strings else None
+            strings = closed is not None
+            at = closed.end() if closed else at
+        elif mark in ("\\<open>", "‹"):
+            at = _closed(text, at, _CARTOUCHE, end)
+        else:
             return found.start()
     return end
 
@@ -218,35 +224,60 @@ _FINDERS: dict[str, Callable[[str], Iterator[Statement]]] = {"lean": _lean, "isa
 LANGUAGES = tuple(_FINDERS)
 """The languages whose theorems are found."""
 
-_COMMENTS = {"lean": ("/-", "-/", "--"), "isabelle": ("(*", "*)", ""), "coq": ("(*", "*)", "")}
+
+class _Lexis(NamedTuple):
+    """How a language writes comments and strings. `marks` finds what opens any of them, or is a quote alone."""
+
+    begin: str
+    nested: re.Pattern[str]
+    marks: re.Pattern[str]
+    string: re.Pattern[str]
+
+
+_ESCAPED = re.compile(r'"(?:[^"\\]|\\[\s\S])*"')
+_LEXES = {
+    "lean": _Lexis("/-", re.compile("/-|-/"), re.compile(r"""'\\?"'|"|/-|--"""), _ESCAPED),
+    "isabelle": _Lexis("(*", re.compile(r"\(\*|\*\)"), re.compile(r'"|\\<open>|‹|\(\*'), _ESCAPED),
+    "coq": _Lexis("(*", re.compile(r"\(\*|\*\)"), re.compile(r'"|\(\*'), re.compile(r'"[^"]*"')),
+}
+_CARTOUCHE = re.compile(r"\\<open>|\\<close>|‹|›")
+_OPENS = ("/-", "(*", "\\<open>", "‹")
 
 
 def _uncommented(text: str, language: str) -> str:
     """The text with blanks in place of the letters of comments: places stay what they were. Comments nest."""
-    begin, close, line = _COMMENTS[language]
-    if begin not in text and not (line and line in text):
+    lexis = _LEXES[language]
+    if lexis.begin not in text and (language != "lean" or "--" not in text):
         return text
-    mark = re.compile("|".join(re.escape(sign) for sign in (begin, close, line) if sign))
-    pieces, kept, depth, at = [], 0, 0, 0
-    while found := mark.search(text, at):
-        at = found.end()
-        if found[0] == line:
-            if not depth:
-                end = text.find("\n", at)
-                at = len(text) if end < 0 else end
-                pieces += [text[kept : found.start()], " " * (at - found.start())]
-                kept = at
-        elif found[0] == begin:
-            if not depth:
-                pieces.append(text[kept : found.start()])
-                kept = found.start()
-            depth += 1
-        elif depth:
-            depth -= 1
-            if not depth:
-                pieces.append(_blanked(text[kept:at]))
-                kept = at
-    return "".join([*pieces, _blanked(text[kept:]) if depth else text[kept:]])
+    pieces, kept, at, strings = [], 0, 0, True
+    while found := lexis.marks.search(text, at):
+        mark, at = found[0], found.end()
+        if mark == '"':
+            closed = lexis.string.match(text, found.start()) if strings else None
+            strings = closed is not None  # one that never closes is no string, and none comes after it
+            at = closed.end() if closed else at
+        elif mark in ("\\<open>", "‹"):
+            at = _closed(text, at, _CARTOUCHE)
+        elif mark in (lexis.begin, "--"):
+            at = _closed(text, at, lexis.nested) if mark == lexis.begin else _line_end(text, at)
+            pieces += [text[kept : found.start()], _blanked(text[found.start() : at])]
+            kept = at
+    return "".join([*pieces, text[kept:]])
+
+
+def _closed(text: str, at: int, marks: re.Pattern[str], end: int | None = None) -> int:
+    """Where what opened before `at` closes; `end`, or that of the text, where it does not."""
+    depth, end = 1, len(text) if end is None else end
+    for found in marks.finditer(text, at, end):
+        depth += 1 if found[0] in _OPENS else -1
+        if not depth:
+            return found.end()
+    return end
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 def _blanked(text: str) -> str:
@@ -301,7 +332,7 @@ def _tokens(body: str, language: str) -> list[str]:
     if language != "isabelle":
         return found
     # quotes only group, and labels of assumptions are names that nothing else says
-    plain = [token for token in found if token not in ('"', "\\<open>", "\\<close>")]
+    plain = [token for token in found if token not in ('"', "\\<open>", "\\<close>", "‹", "›")]
     kept: list[str] = []
     for at, token in enumerate(plain):
         label = at and plain[at - 1] in _LABELS and plain[at + 1 : at + 2] == [":"] and plain[at + 2 : at + 3] != [":"]
