@@ -8,6 +8,7 @@ from llemma.backends.automation import LISTS
 from llemma.backends.base import open_backend
 from llemma.core.errors import MissingError, RecipeError
 from llemma.core.types import Completion, Request
+from llemma.prove.isabelle.config import CLOSERS
 
 
 def answer(model: str, prompt: str = "goal", n: int = 100, **options: str) -> list[Completion]:
@@ -53,3 +54,7 @@ def test_what_it_cannot_do() -> None:
     assert "did you mean 'rocq'" in caught.value.mend
     with pytest.raises(MissingError):
         open_backend("automation:rocq").score(["text"])
+
+
+def test_isabelles_list_is_that_of_its_gaps_and_then_sledgehammer() -> None:
+    assert LISTS["isabelle"] == (*CLOSERS, "sledgehammer")

@@ -64,8 +64,8 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from llemma.core.runs import _locked\n"
-        "with _locked(Path(sys.argv[1])):\n print('locked', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from llemma.core.runs import locked\n"
+        "with locked(Path(sys.argv[1])):\n print('locked', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -21,9 +21,10 @@ from llemma.backends.base import open_backend
 from llemma.core import jsonl
 from llemma.core.console import Console
 from llemma.core.errors import BusyError, ItemsError, MissingError
+from llemma.core.runs import locked
 from llemma.prove import runner
 from llemma.prove.config import ProveConfig, SearchConfig
-from llemma.prove.journal import locked, read_tree
+from llemma.prove.journal import read_tree
 from llemma.prove.results import Results, Row, text
 from llemma.prove.tasks import Task
 from llemma.prove.theorem import Theorem

@@ -78,7 +78,7 @@ def open_run(path: Path, kind: str, recipe: Any, console: Console, *, fresh: boo
     another process is at work there. `fresh` clears the folder first. On the way out `run.json` says how it ended.
     """
     _make_folder(path)
-    with _locked(path):
+    with locked(path):
         if fresh:
             _clear(path)
         _refuse_changed(path, kind, recipe)
@@ -109,8 +109,17 @@ def _make_folder(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with open(path / ".lock", "a+", encoding="utf-8") as lock:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a folder (made if need be) for this process; `BusyError` if another one does.
+
+    The lock goes with the process, however it ends.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        file = open(path / ".lock", "a+", encoding="utf-8")
+    except OSError as error:
+        raise disk_error(error, path) from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -123,7 +132,7 @@ def _locked(path: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"pid {os.getpid()}")
         lock.flush()
-        yield  # the lock goes with the file handle, and so with the process, however it ends
+        yield
 
 
 def _clear(path: Path) -> None:

@@ -8,18 +8,14 @@ nodes of its search (`search.Node`).
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from llemma.core import jsonl
-from llemma.core.errors import BusyError, DataError
-from llemma.core.files import digest, disk_error, sweep
+from llemma.core.errors import DataError
+from llemma.core.files import digest, sweep
 from llemma.prove.attempt import Attempt
 from llemma.prove.search import Node
 from llemma.prove.theorem import Theorem
@@ -58,27 +54,3 @@ class Journal:
 def read_tree(path: Path) -> list[Node]:
     """The nodes of a stored theorem."""
     return [msgspec.json.decode(line, type=Node) for line in islice(jsonl.lines(path), 1, None)]
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; `BusyError` if another one does. The lock goes with the process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "a+", encoding="utf-8")
-    except OSError as error:
-        raise disk_error(error, folder) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            raise BusyError(
-                f"another process ({lock.read().strip() or 'unknown'}) is at work in this folder",
-                where=str(folder),
-                mend="wait for it, or choose another folder with --out",
-            ) from error
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()}")
-        lock.flush()
-        yield

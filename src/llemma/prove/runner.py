@@ -22,10 +22,11 @@ from llemma.core.console import Console
 from llemma.core.errors import Interrupted, ItemsError, LlemmaError, RecipeError
 from llemma.core.files import digest, read_json, write_json
 from llemma.core.interrupt import deferred
+from llemma.core.runs import locked
 from llemma.prove import whole
 from llemma.prove.attempt import Asked, Attempt, Halted, Turn, searching
 from llemma.prove.config import ProveConfig, SearchConfig
-from llemma.prove.journal import Journal, locked
+from llemma.prove.journal import Journal
 from llemma.prove.pool import Pool, Session
 from llemma.prove.propose import Proposer, few_shot
 from llemma.prove.prover import Prover, open_prover
