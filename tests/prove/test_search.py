@@ -177,7 +177,7 @@ def test_limits_end_the_search(toy: ModuleType) -> None:
     assert (found.outcome, found.expansions) == ("wrong", 7) and "7 expansions" in found.why
     stalls: Graph = {"s0": {"a": "stall", "bb": "stall", "d": "stall"}}
     found, stepped = attempt(toy, stalls, SearchConfig(seconds=0.3))
-    assert found.outcome == "timeout" and len(stepped) == 2 and found.seconds < 1
+    assert found.outcome == "timeout" and len(stepped) == 2 and found.seconds < 5
 
 
 def test_the_last_expansion_may_still_prove(toy: ModuleType) -> None:

@@ -159,7 +159,7 @@ def test_an_endless_tactic_is_interrupted_and_the_session_lives(session: Coqidet
     begun = time.monotonic()
     result = session.goals(0.3)
     assert isinstance(result, Failure) and result.kind == "timeout"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
     assert session.edit_at(state, 5) is None
     assert isinstance(session.add("exact I.", state, 5), int) and session.finished(5) is True
 
@@ -193,7 +193,7 @@ def test_what_heeds_no_interrupt_is_killed() -> None:
         begun = time.monotonic()
         with pytest.raises(SessionError) as caught:
             session.goals(0.2)
-        assert caught.value.kind == "timeout" and time.monotonic() - begun < 4
+        assert caught.value.kind == "timeout" and time.monotonic() - begun < 10
         assert not session.alive() and not Path(f"/proc/{pid}").exists()
 
 

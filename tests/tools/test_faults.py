@@ -98,7 +98,7 @@ def test_closing_ends_programs_that_run(single: Sandbox) -> None:
     single.close()
     thread.join()
     assert results[0].outcome == "killed"
-    assert time.monotonic() - begun < 2.4
+    assert time.monotonic() - begun < 6
 
 
 def _behind_walls() -> dict[str, set[int]]:

@@ -138,7 +138,7 @@ def test_what_is_more_than_arithmetic_is_never_run(text):
     begun = time.monotonic()
     with pytest.raises(Exception):  # noqa: B017  whatever: the published code has a bare except
         arithmetic.evaluate(text)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 3
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def test_the_papers_protocol_takes_a_sorry_for_a_gap_and_trusts_the_code_generat
 def test_a_step_that_does_not_end_is_a_timeout_and_the_prover_goes_on(make: Make) -> None:
     prover = make(step_seconds=1, hammer=False)
     checked = prover.check(theorem("slow goal"), "by auto", 1.5)
-    assert checked.kind == "timeout" and checked.seconds < 6
+    assert checked.kind == "timeout" and checked.seconds < 15
     assert prover.check(EASY, "by simp", 10).accepted
 
 

@@ -76,7 +76,7 @@ def test_silence_is_a_timeout(ends: Ends) -> None:
     start = time.monotonic()
     with pytest.raises(WireError) as caught:
         ends[0].receive(time.monotonic() + 0.1)
-    assert caught.value.kind == "timeout" and time.monotonic() - start < 2
+    assert caught.value.kind == "timeout" and time.monotonic() - start < 8
 
 
 def test_half_a_message_is_a_timeout_and_an_end_is_a_crash(ends: Ends) -> None:
@@ -114,7 +114,7 @@ def test_a_flood_does_not_outlast_the_limit(ends: Ends) -> None:
         with pytest.raises(WireError) as caught:
             while True:
                 ends[0].receive(deadline)
-        assert caught.value.kind == "timeout" and time.monotonic() - deadline < 2
+        assert caught.value.kind == "timeout" and time.monotonic() - deadline < 8
     finally:
         stop.set()
         thread.join()

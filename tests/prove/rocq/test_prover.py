@@ -125,7 +125,7 @@ def test_endless_tactics_end_in_time(rocq: Rocq, endless: str) -> None:
     begun = time.monotonic()
     result = rocq.step(state, endless, 0.4)
     assert isinstance(result, Refused) and result.kind == "timeout"
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 10
     assert isinstance(rocq.step(state, "lia", 5), Proved) and pid(rocq) == before
 
 
