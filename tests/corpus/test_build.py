@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import msgspec
 import pytest
 
 from llemma.core import registry
+from llemma.core.console import Console
 from llemma.core.errors import DataError, UsageError
 from llemma.core.types import SPLITS, Document
 from llemma.corpus import layout
+from llemma.corpus.build import build
 from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.source import Context, Unit
 
@@ -222,3 +225,31 @@ def test_a_repeated_id_is_dropped(small: Any, tmp_path: Path) -> None:
     stats, _ = small.run(small.config(sources=sources), tmp_path / "out")
     assert stats.kept.docs == 40
     assert stats.sources["one"].dropped == {"unique-id": {"a document with this id came before": 40}}
+
+
+def test_what_a_recipe_protects_comes_in_through_no_source(tmp_path: Path, console: Console) -> None:
+    problem = "a farmer has three fields with twelve rows of nine cabbages each and sells a third of all she grew"
+    (tmp_path / "tests.jsonl").write_text(
+        json.dumps({"id": "p", "problem": problem, "answer": "108"})
+        + "\n"
+        + json.dumps({"id": "t", "statement": "Theorem held : forall n : nat, n + 0 = 0 + n.", "header": ""})
+    )
+    for name, text in {"a.txt": f"Listen: {problem} and so on.", "b.txt": "Of other things we speak today."}.items():
+        (tmp_path / "one").mkdir(exist_ok=True)
+        (tmp_path / "one" / name).write_text(text)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "c.v").write_text(
+        "Lemma mine : 1 = 1. Proof. reflexivity. Qed.\n\n"
+        "Theorem other (m : nat) : m + 0 = 0 + m. Proof. lia. Qed.\n\n"
+        "Theorem held : forall  k : nat, k + 0 = 0 + k.\nProof. intros. lia.\n\nQed.\n"
+    )
+    sources = {
+        name: SourceConfig("folder", name, options={"inputs": [str(tmp_path / name)]}) for name in ("one", "two")
+    }
+    config = CorpusConfig(sources, validation=0.0, test=0.0, protect=[str(tmp_path / "tests.jsonl")], workers=1)
+    out = tmp_path / "out"
+    build(config, out, cache=tmp_path / "cache", console=console)
+    kept = {document.id: document.text for name in sources for document in layout.read_split(out, name, "train")}
+    assert list(kept) == ["one/b.txt", "two/c.v"]
+    assert "mine" in kept["two/c.v"] and "held" not in kept["two/c.v"] and "intros. lia" not in kept["two/c.v"]
+    assert "one/a.txt" in ledger(out, "one") and any("held" in name for name in ledger(out, "two"))

@@ -20,7 +20,7 @@ from llemma.core.files import digest, disk_error
 from llemma.core.types import Problem
 from llemma.corpus import executors, layout
 from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files, plugin_rules, work_of
-from llemma.corpus.check import open_sources
+from llemma.corpus.check import guarded, open_sources
 from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.layout import CorpusStats
 from llemma.corpus.merge import StagedSource, merge, merge_digest
@@ -75,6 +75,8 @@ def build(
     build to these sources, `limit` to so many documents of each. Raises `RecipeError` for a wrong section,
     `MissingError` where a source that is not optional needs something, `BusyError` while another build works in `out`.
     """
+    open_sources(config)  # what is wrong is told by the recipe's own keys
+    config = guarded(config)
     sources = chosen(open_sources(config), only)
     with alone(out / layout.STAGING):
         job = plan(config, out, sources, Context(cache, console), protected, only, limit)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from llemma.core.errors import LlemmaError, RecipeError, suggest
 from llemma.core.registry import find
@@ -40,6 +41,19 @@ def open_sources(config: CorpusConfig) -> dict[str, Source]:
         )
         raise RecipeError("\n  ".join([many, *problems]), where="corpus", mend="mend these keys in the recipe")
     return opened
+
+
+def guarded(config: CorpusConfig) -> CorpusConfig:
+    """The section with every source read through `without-tests`, where it names problems to `protect`."""
+    if not config.protect:
+        return config
+    sources = {}
+    for name, source in config.sources.items():
+        options: dict[str, Any] = {"kind": source.kind, "options": source.options, "tests": config.protect}
+        options["ngram"] = config.decontaminate_ngram
+        already = source.kind == "without-tests"
+        sources[name] = source if already else structs.replace(source, kind="without-tests", options=options)
+    return structs.replace(config, sources=sources)
 
 
 def open_source(config: SourceConfig, path: str) -> Source:

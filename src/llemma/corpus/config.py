@@ -66,6 +66,9 @@ class CorpusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the documents in the test split."""
     dedup_threshold: float = 0.8
     """Jaccard similarity of 5-word shingles from which on a document is a copy."""
+    protect: list[str] = []
+    """Test problems that no source may bring in: files, folders or archives of rows, statements, splits, or patterns of
+    them. Theorems are cut out of formal code, texts that hold a problem are dropped; the ledger says which."""
     decontaminate_ngram: int = 30
     """A document that shares this many consecutive words with a protected problem is dropped."""
     shard_bytes: int = 20_000_000

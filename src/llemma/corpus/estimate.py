@@ -10,7 +10,7 @@ import msgspec
 
 from llemma.core.console import Console, count, duration, table
 from llemma.corpus.build import chosen
-from llemma.corpus.check import open_sources
+from llemma.corpus.check import guarded, open_sources
 from llemma.corpus.config import CorpusConfig
 from llemma.corpus.merge import StagedSource, merge
 from llemma.corpus.sample import Sample, sample
@@ -67,6 +67,8 @@ def estimate(
     seconds: float = SECONDS,
 ) -> Estimate:
     """Sample the sources for so many seconds in all, and say what the corpus of `config` takes with `workers`."""
+    open_sources(config)
+    config = guarded(config)
     names = list(chosen(open_sources(config), only))
     with tempfile.TemporaryDirectory(prefix="llemma-plan-") as name:
         folder = Path(name)

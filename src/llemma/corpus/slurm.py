@@ -22,7 +22,7 @@ from llemma.core.files import digest, file_digest, read_json, write_bytes, write
 from llemma.core.registry import load_plugin
 from llemma.corpus import build, layout
 from llemma.corpus.blocks import Work, plugin_files
-from llemma.corpus.check import open_sources
+from llemma.corpus.check import guarded, open_sources
 from llemma.corpus.config import CorpusConfig, SlurmConfig
 from llemma.corpus.layout import CorpusStats
 from llemma.corpus.source import Context
@@ -61,6 +61,8 @@ def submit(
 ) -> Submission | CorpusStats:
     """Find the units of a corpus, write the job scripts and submit them where `sbatch` is; the statistics of the corpus
     where it is finished. `workers` is how many units are read at the same time."""
+    open_sources(config)
+    config = guarded(config)
     sources = build.chosen(open_sources(config), only)
     with build.alone(out / layout.STAGING):
         job = build.plan(config, out.resolve(), sources, Context(cache, console), (), only, limit)
