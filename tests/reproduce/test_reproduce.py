@@ -125,7 +125,7 @@ def test_it_says_what_it_found_as_json(start: Start, undisturbed: Path) -> None:
 @pytest.mark.slow
 def test_damaged_and_removed_files_are_made_again(start: Start, undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "tiny"
-    shutil.copytree(undisturbed, out)
+    shutil.copytree(undisturbed, out, symlinks=True)
     tokens = out / "tokens" / "general" / "train" / "tokens.bin"
     tokens.write_bytes(b"\x07" * len(tokens.read_bytes()))
     shutil.rmtree(out / "eval" / "math")

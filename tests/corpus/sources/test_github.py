@@ -103,10 +103,10 @@ def test_a_window_with_too_many_results_is_cut_until_all_are_seen(
     assert len(source().units(context)) == 60
 
 
-RESET = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 500)}
+RESET = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 3_000)}  # when tests are collected
 FAILURES = [
     ([(429, {"Retry-After": "17"}, b"")], 17, 17),
-    ([(403, RESET, b'{"message": "API rate limit exceeded"}')], 400, 600),
+    ([(403, RESET, b'{"message": "API rate limit exceeded"}')], 600, 3_200),
     ([(403, {}, b'{"message": "You have exceeded a secondary rate limit"}')] * 2, 60, 120),
     ([(500, {}, b""), (502, {}, b"")], 1, 2),
 ]
