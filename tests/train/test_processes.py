@@ -107,7 +107,8 @@ def test_the_number_of_processes_may_change(launch: Any, alone: Path, helpers: A
     second = launch(out, 2)
     assert kill_after(second, out / "base", 23, 0.0, helpers)
     said = helpers.ended(launch(out, 0))
-    assert "goes on after step 20" in said or "goes on after step 30" in said
+    # checkpoints are written beside the training: the one of step 20 may not have been whole at the kill
+    assert any(f"goes on after step {step}" in said for step in (10, 20, 30))
     close(alone, out / "base", helpers)
 
 
