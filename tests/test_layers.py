@@ -35,21 +35,8 @@ ROOMS = {
         "report",
         "overlap",
     },
-    "cli": {
-        "core",
-        "corpus",
-        "tokens",
-        "model",
-        "train",
-        "backends",
-        "tools",
-        "evals",
-        "prove",
-        "report",
-        "reproduce",
-        "overlap",
-    },
 }
+ROOMS["cli"] = ROOMS["reproduce"] | {"reproduce"}
 TORCH = {"model", "train", "backends", "reproduce"}
 
 

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from llemma.core.errors import MissingError
 from llemma.core.types import Completion, Request
+from llemma.corpus import proofsteps
+from llemma.corpus.proofsteps import Step, goals_and_steps
 from llemma.prove import whole
 from llemma.prove.attempt import Asked, Attempt
 from llemma.prove.config import ProverConfig, SearchConfig
-from llemma.prove.propose import FENCE, Proposer, examples, few_shot, read
+from llemma.prove.propose import FENCE, Proposer, examples, few_shot, prompted, read
 from llemma.prove.prover import Prover, Refused, State, open_prover
 from llemma.prove.results import pass_curve
 from llemma.prove.theorem import Theorem
@@ -191,3 +193,8 @@ def test_the_curve_is_the_share_of_subsets_that_hold_an_accepted_proof(accepted:
         held = [any(i < right for i in chosen) for right in accepted for chosen in combinations(range(6), k)]
         assert score.value == pytest.approx(sum(held) / len(held)) and score.n == len(accepted)
         assert score.low - 1e-9 <= score.value <= score.high + 1e-9
+
+
+def test_a_prompt_of_steps_is_written_as_corpora_write_them() -> None:
+    prompt, stop = prompted("rocq", SearchConfig(format="steps"), ASKED.state.text)
+    assert goals_and_steps([Step(ASKED.state.text, "ring.")]) == f"{prompt}ring." and stop == [proofsteps.GOAL]

@@ -75,7 +75,6 @@ def build(
     build to these sources, `limit` to so many documents of each. Raises `RecipeError` for a wrong section,
     `MissingError` where a source that is not optional needs something, `BusyError` while another build works in `out`.
     """
-    open_sources(config)  # what is wrong is told by the recipe's own keys
     config = guarded(config)
     sources = chosen(open_sources(config), only)
     with alone(out / layout.STAGING):

@@ -47,6 +47,7 @@ def guarded(config: CorpusConfig) -> CorpusConfig:
     """The section with every source read through `without-tests`, where it names problems to `protect`."""
     if not config.protect:
         return config
+    open_sources(config)  # what is wrong is told by the recipe's own keys
     sources = {}
     for name, source in config.sources.items():
         options: dict[str, Any] = {"kind": source.kind, "options": source.options, "tests": config.protect}

@@ -67,7 +67,6 @@ def estimate(
     seconds: float = SECONDS,
 ) -> Estimate:
     """Sample the sources for so many seconds in all, and say what the corpus of `config` takes with `workers`."""
-    open_sources(config)
     config = guarded(config)
     names = list(chosen(open_sources(config), only))
     with tempfile.TemporaryDirectory(prefix="llemma-plan-") as name:

@@ -61,7 +61,6 @@ def submit(
 ) -> Submission | CorpusStats:
     """Find the units of a corpus, write the job scripts and submit them where `sbatch` is; the statistics of the corpus
     where it is finished. `workers` is how many units are read at the same time."""
-    open_sources(config)
     config = guarded(config)
     sources = build.chosen(open_sources(config), only)
     with build.alone(out / layout.STAGING):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Pipeline:
             yield self.training(index)
         for phase in self.phases:
             yield self.evaluation(phase)
-        if self.recipe.prove is not None and self._prover() is not None:
+        if self.recipe.prove is not None and self._prover is not None:
             yield self.theorems()
             for phase in self.phases:
                 yield self.proving(phase)
@@ -266,6 +267,7 @@ class Pipeline:
             f"eval-{phase}", digest(VERSION, self.recipe.eval, inputs), [f"{out}/{file}" for file in files], work
         )
 
+    @cached_property
     def _prover(self) -> str | None:
         """The identity of the prover; None, with a word, where the machine has none."""
         from llemma.reproduce.proving import identity
@@ -300,7 +302,7 @@ class Pipeline:
             return prove_phase(self.path, phase, self.recipe, self.console)
 
         outputs = [f"prove/{phase}/{file}" for file in ("proofs.jsonl", "results.json")]
-        return Stage(f"prove-{phase}", digest(VERSION, self.recipe.prove, self._prover(), inputs), outputs, work)
+        return Stage(f"prove-{phase}", digest(VERSION, self.recipe.prove, self._prover, inputs), outputs, work)
 
     def _validation(self) -> dict[str, list[Document]]:
         """The validation documents by source, in the order of the recipe."""

@@ -29,7 +29,7 @@ class LeanSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
         """The theorems of one file in order, in the form `[GOAL]`, `[PROOFSTEP]`."""
         proofs = _told(lambda: lean.read(_text(unit), unit.name), unit)
-        return _documents(proofs, source, "lean", lambda proof: goals_and_steps(proof.steps))
+        return documents(proofs, source, {"language": "lean"}, lambda proof: goals_and_steps(proof.steps))
 
 
 class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The theorems of one file in order, in the form `[STATEMENT]`, `[PROOF STATE]`, `[PROOF STEP]`."""
         held = isabelle.statements(_existing(self.protected))
         proofs = _told(lambda: isabelle.read(_text(unit), unit.name, held), unit)
-        return _documents(proofs, source, "isabelle", statement_and_steps)
+        return documents(proofs, source, {"language": "isabelle"}, statement_and_steps)
 
 
 def _units(inputs: list[str]) -> list[Unit]:
@@ -86,15 +86,20 @@ def _told(read: Callable[[], Iterable[Proof | Unread]], unit: Unit) -> Iterator[
         yield Unread(unit.name, error.what)
 
 
-def _documents(
-    proofs: Iterable[Proof | Unread], source: str, language: str, text: Callable[[Proof], str]
+def documents(
+    proofs: Iterable[Proof | Unread],
+    source: str,
+    facts: dict[str, str],
+    text: Callable[[Proof], str],
+    step: str = "read",
 ) -> Iterator[Document | Dropped]:
+    """A document for each proof, with `facts` and the number of its steps; what is not used is dropped by `step`."""
     seen: dict[str, int] = {}
     for proof in proofs:
         # a name may come twice in a file (two sections, two namespaces): both are kept, told apart by their order
         seen[proof.id] = seen.get(proof.id, 0) + 1
         id = proof.id if seen[proof.id] == 1 else f"{proof.id}#{seen[proof.id]}"
         if isinstance(proof, Unread):
-            yield Dropped(id, source, "read", proof.reason)
+            yield Dropped(id, source, step, proof.reason)
         else:
-            yield Document(id, text(proof), source, {"language": language, "steps": len(proof.steps)})
+            yield Document(id, text(proof), source, {**facts, "steps": len(proof.steps)})

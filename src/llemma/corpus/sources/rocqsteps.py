@@ -14,11 +14,12 @@ import msgspec
 from llemma.core.errors import LlemmaError, MissingError
 from llemma.core.files import digest, file_digest
 from llemma.core.types import Document, Dropped
-from llemma.corpus.proofsteps import Proof, goals_and_steps
+from llemma.corpus.proofsteps import goals_and_steps
 from llemma.corpus.proofsteps import rocq as steps
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources import theorems
 from llemma.corpus.sources.files import Wanted, expand, walk
+from llemma.corpus.sources.proofsteps import documents
 from llemma.tools.coq import MEND, find_coq
 from llemma.tools.coqidetop import Coqidetop
 
@@ -105,13 +106,7 @@ class Theorems(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def _documents(
     text: str, name: str, source: str, limits: steps.Limits, memory_mb: int, facts: dict[str, str]
 ) -> Iterator[Document | Dropped]:
-    seen: dict[str, int] = {}
     with Coqidetop(memory_mb=memory_mb) as session:
-        for proof in steps.read(text, name, session, limits):
-            seen[proof.id] = seen.get(proof.id, 0) + 1
-            id = proof.id if seen[proof.id] == 1 else f"{proof.id}#{seen[proof.id]}"
-            if isinstance(proof, Proof):
-                meta = {**facts, "language": "coq", "steps": len(proof.steps)}
-                yield Document(id, goals_and_steps(proof.steps), source, meta)
-            else:
-                yield Dropped(id, source, "proof-steps", proof.reason)
+        proofs = steps.read(text, name, session, limits)
+        meta = {**facts, "language": "coq"}
+        yield from documents(proofs, source, meta, lambda proof: goals_and_steps(proof.steps), "proof-steps")
