@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from llemma.cli.options import common, sets
+from llemma.cli.options import common, sets, share
 from llemma.core.console import Console
 
 FOLDER = click.Path(path_type=Path)
@@ -63,18 +63,9 @@ def build(
     return console.emit(stats, f"corpus: {folder}\n  next: llemma corpus stats {folder}")
 
 
-def _share(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    number, _, of = (value or "").partition("/")
-    if value is None:
-        return None
-    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
-        raise click.BadParameter(f"{value} is no share; write I/N with I from 0 to N - 1")
-    return int(number), int(of)
-
-
 @corpus.command(hidden=True)
 @click.argument("job", type=FOLDER)
-@click.option("--share", callback=_share, metavar="I/N", help="Read every Nth unit from the Ith on; else finish.")
+@click.option("--share", callback=share, metavar="I/N", help="Read every Nth unit from the Ith on; else finish.")
 @click.option("--workers", default=1, type=click.IntRange(1), help="Units read at the same time.")
 @common
 def work(job: Path, share: tuple[int, int] | None, workers: int, console: Console) -> None:

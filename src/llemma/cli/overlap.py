@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llemma.cli.options import common
+from llemma.cli.options import again, common, share
 from llemma.core.console import Console
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--data", type=FOLDER, help="Folder of <task>/test.jsonl; default LLEMMA_DATA, else the hub.")
 @click.option("--tokenizer", type=FOLDER, help="Of token stores; default tokenizer/ beside or above them.")
 @click.option("--workers", type=click.IntRange(1), help="Shards searched at the same time; default one a core.")
-@click.option("--executor", default="local", type=click.Choice(["local"]), help="Where the workers run.")
+@click.option("--executor", default="local", type=click.Choice(["local", "ray", "slurm"]), help="Who searches.")
+@click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="What Slurm is asked for, as [corpus.slurm] has it.")
+@click.option("--share", callback=share, metavar="I/N", hidden=True, help="Search every Nth shard from the Ith on.")
 @click.option("--out", required=True, type=FOLDER, metavar="H.jsonl", help="Rows {document, item, ngram}.")
 @common
 def overlap(
@@ -58,6 +60,8 @@ def overlap(
     tokenizer: Path | None,
     workers: int | None,
     executor: str,
+    slurm: tuple[str, ...],
+    share: tuple[int, int] | None,
     out: Path,
     console: Console,
 ) -> None:
@@ -67,19 +71,28 @@ def overlap(
     """
     import os
 
-    from llemma.overlap import tables, work
+    from llemma.overlap import study, tables, work
     from llemma.overlap.items import gathered, parse_kinds
     from llemma.overlap.shards import discover
-    from llemma.overlap.study import parse_lengths, study
+    from llemma.reproduce import searching
 
-    search = work.Search(parse_lengths(ngram), tokens, contexts, fuzzy)
+    search = work.Search(study.parse_lengths(ngram), tokens, contexts, fuzzy)
     shards = discover(corpus, tokenizer, work.reserved(out))
     names = [name.strip() for part in tasks for name in part.split(",") if name.strip()]
     with console.progress("items"):
         items = gathered(_items(names, parse_kinds(kinds), run, data))
-    summary = study(shards, items, search, out, run=run, workers=workers or os.cpu_count() or 1, console=console)
+    if executor == "slurm":
+        command = again(click.get_current_context(), ("executor", "slurm", "share", "workers", "json"))
+        submission = searching.submit(command, out, len(shards), searching.slurm_settings(slurm), workers)
+        return console.emit(submission, submission.text())
+    at_once = workers or os.cpu_count() or 1
+    execute = searching.executor(executor, len(shards), at_once)
+    if share:
+        done = study.share(shards, items, search, out, share, execute=execute, workers=at_once, console=console)
+        return console.emit({"shards": done}, f"{done} shards searched")
+    summary = study.study(shards, items, search, out, run=run, execute=execute, workers=at_once, console=console)
     files = [str(path) for path in work.written(out, search)]
-    console.emit(summary, f"{tables.text(summary)}\n\noverlap: {', '.join(files)}")
+    return console.emit(summary, f"{tables.text(summary)}\n\noverlap: {', '.join(files)}")
 
 
 def _items(names: list[str], kinds: tuple[Kind, ...], run: Path | None, data: Path | None) -> Iterator[Item]:

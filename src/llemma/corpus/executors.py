@@ -125,8 +125,7 @@ def _error(work: Callable[[], None]) -> Exception | None:
 def _dead() -> LlemmaError:
     return LlemmaError(
         "a worker process died: it was killed, most likely for want of memory",
-        where="corpus build",
-        mend="run the same command again with fewer --workers; finished units are kept",
+        mend="run the same command again with fewer --workers; what is finished is kept",
     )
 
 

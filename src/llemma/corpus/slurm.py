@@ -71,7 +71,7 @@ def submit(
         folder, tasks = _write(job, missing, workers)
     console.say(f"{len(missing)} units to read in {tasks} tasks; scripts and logs in {folder}")
     script = folder / "submit.sh"
-    jobs = _submitted(script) if shutil.which("sbatch") else []
+    jobs = submitted(script)
     return Submission(len(missing), tasks, jobs, str(script))
 
 
@@ -114,24 +114,24 @@ def _write(job: build.Job, missing: Sequence[Work], workers: int | None) -> tupl
     folder = job.staging / FOLDER / digest(order, tasks, slurm, plugins, job.config)
     write_json(folder / "job.json", Shared(job, order, plugins))
     if missing:
-        write_bytes(folder / "units.sh", units_script(slurm, folder, tasks).encode())
-    write_bytes(folder / "merge.sh", merge_script(slurm, folder).encode())
+        write_bytes(folder / "units.sh", units_script(slurm, _command(folder), tasks).encode())
+    write_bytes(folder / "merge.sh", merge_script(slurm, _command(folder)).encode())
     write_bytes(folder / "submit.sh", submit_script(folder, bool(missing)).encode())
     return folder, tasks
 
 
-def units_script(slurm: SlurmConfig, folder: Path, tasks: int) -> str:
-    """The array: one task a share."""
+def units_script(slurm: SlurmConfig, command: str, tasks: int) -> str:
+    """The array: `command` with `--share NUMBER/OF` for each task."""
     array = f"0-{tasks - 1}" + (f"%{slurm.at_once}" if slurm.at_once else "")
     options = [f"--array={array}", f"--cpus-per-task={slurm.cpus}", f"--mem={slurm.memory}", f"--time={slurm.time}"]
     share = f' --share "$SLURM_ARRAY_TASK_ID/{tasks}" --workers {slurm.cpus}'
-    return _script("units", slurm, [*options, "--output=units-%a.log"], _command(folder) + share)
+    return _script("units", slurm, [*options, "--output=units-%a.log"], command + share)
 
 
-def merge_script(slurm: SlurmConfig, folder: Path) -> str:
-    """The job after the array."""
+def merge_script(slurm: SlurmConfig, command: str) -> str:
+    """The job after the array: `command` in one process."""
     options = ["--cpus-per-task=1", f"--mem={slurm.merge_memory}", f"--time={slurm.merge_time}", "--output=merge.log"]
-    return _script("merge", slurm, options, _command(folder) + " --workers 1")
+    return _script("merge", slurm, options, command + " --workers 1")
 
 
 def _script(name: str, slurm: SlurmConfig, options: Sequence[str], command: str) -> str:
@@ -162,12 +162,15 @@ def submit_script(folder: Path, units: bool) -> str:
     return "\n".join(["#!/bin/bash", "set -euo pipefail", f"cd -- {shlex.quote(str(folder))}", *array, *merge]) + "\n"
 
 
-def _submitted(script: Path) -> list[str]:
+def submitted(script: Path) -> list[str]:
+    """The numbers of the jobs that a script of `submit_script` hands to Slurm; none where `sbatch` is not here."""
+    if not shutil.which("sbatch"):
+        return []
     answer = subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
     jobs = answer.stdout.split()
     if answer.returncode or not jobs or not all(job.isdigit() for job in jobs):
         what = (answer.stderr or answer.stdout).strip() or f"it ended with {answer.returncode}"
-        mend = "change [corpus.slurm] of the recipe and run the same command again"
+        mend = "change what Slurm is asked for and run the same command again"
         if jobs:
             mend = f"cancel what was submitted (scancel {' '.join(filter(str.isdigit, jobs))}); {mend}"
         raise LlemmaError(f"sbatch refused: {what}", where=str(script), mend=mend)

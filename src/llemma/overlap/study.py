@@ -20,7 +20,7 @@ from llemma.overlap.items import Item
 from llemma.overlap.shards import Shard
 from llemma.overlap.tables import Counts, Memory, Summary
 from llemma.overlap.words import splitter
-from llemma.overlap.work import Context, Likeness, Parts, Scanned, Search
+from llemma.overlap.work import Context, Execute, Likeness, Parts, Scanned, Search
 
 
 def parse_lengths(text: str) -> tuple[Length, ...]:
@@ -40,18 +40,20 @@ def study(
     out: Path,
     *,
     run: Path | None = None,
+    execute: Execute | None = None,
     workers: int = 1,
     console: Console,
 ) -> Summary:
     """Search `shards` for `items`, write `out` and what lies beside it (see `work`), and sum up.
 
     `run` is an evaluation folder: accuracy with and without hits, and whether its completions repeat the documents.
-    Killed or interrupted, the same call goes on where it was and writes the same bytes.
+    `execute` and `workers`: who searches, as in `work.scan`. Killed or interrupted, the same call goes on where it was
+    and writes the same bytes.
     """
     splitter(search.tokens)
     judged = read_judged(run) if run else {}
     with work.opened(out) as parts:
-        marks = work.scan(shards, items, search, parts, workers=workers, console=console)
+        marks = work.scan(shards, items, search, parts, execute=execute, workers=workers, console=console)
         counts, alike, hit = Counts(items), Counts(items), _no_hits(items, search)
         jsonl.write(out, _pairs(marks, parts, counts, hit, many=len(search.lengths) > 1))
         answers = read_answers(run, set().union(*hit.values())) if run else {}
@@ -69,6 +71,26 @@ def study(
             )
         write_json(work.beside(out, "summary.json"), summary)
     return summary
+
+
+def share(
+    shards: Sequence[Shard],
+    items: Sequence[Item],
+    search: Search,
+    out: Path,
+    part: tuple[int, int],
+    *,
+    execute: Execute | None = None,
+    workers: int = 1,
+    console: Console,
+) -> int:
+    """Search every Nth shard from the Ith on for `part` (I, N), beside other processes with other shares; returns how
+    many these are. `study` joins what they found."""
+    number, of = part
+    mine = list(shards[number::of])
+    with work.opened(out, share=True) as parts:
+        work.scan(mine, items, search, parts, execute=execute, workers=workers, console=console)
+    return len(mine)
 
 
 def _no_hits(items: Sequence[Item], search: Search) -> dict[tuple[str, Length], set[str]]:

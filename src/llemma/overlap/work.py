@@ -13,14 +13,9 @@ same bytes whatever was interrupted and however many processes worked.
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
-import os
-import signal
-import threading
+import shutil
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +35,9 @@ from llemma.overlap.words import splitter
 
 VERSION = 1
 """Raise it whenever the same work finds something else, or is kept in another shape."""
+
+Execute = Callable[[list[Any], int, int, Path, Callable[[int, Exception | None], None]], None]
+"""Runs a pipeline of datatrove: (blocks, tasks, tasks at a time, folder for logs, what to call when a task is over)."""
 
 _NOTES = 20  # messages kept of a shard
 
@@ -103,6 +101,11 @@ class Parts(NamedTuple):
         return self.folder / f"{key}.jsonl.zst"
 
 
+def work_digest(items: Sequence[Item], search: Search) -> str:
+    """Names all that decides what is found in a shard, the shard aside."""
+    return digest(VERSION, search, [(item.id, item.text) for item in items])
+
+
 def stem(out: Path) -> str:
     """`H` of `H.jsonl`, `H.jsonl.zst` or `H.jsonl.gz`."""
     return out.name.removesuffix(".zst").removesuffix(".gz").removesuffix(".jsonl")
@@ -129,8 +132,9 @@ def _endings(*, context: bool, fuzzy: bool) -> list[str]:
 
 
 @contextmanager
-def opened(out: Path) -> Iterator[Parts]:
-    """The parts of `out`, for one process at a time (`BusyError`); what a killed one left half written is removed."""
+def opened(out: Path, *, share: bool = False) -> Iterator[Parts]:
+    """The parts of `out`, for one process at a time (`BusyError`), or for as many as search their `share` of the
+    shards. What a killed one left half written is removed by one that is alone."""
     folder = beside(out, "parts")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,12 +142,15 @@ def opened(out: Path) -> Iterator[Parts]:
         raise LlemmaError(f"cannot write: {error}", where=str(folder), mend="choose another --out") from error
     with open(folder / ".lock", "a", encoding="utf-8") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, (fcntl.LOCK_SH if share else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
             raise BusyError(
                 "another process is at work on this file", where=str(out), mend="wait for it, or choose another --out"
             ) from error
-        sweep(folder)
+        if not share:
+            sweep(folder)
+            for left in folder.glob(".tasks-*"):
+                shutil.rmtree(left, ignore_errors=True)
         yield Parts(folder)  # the lock goes with the file handle, and so with the process, however it ends
 
 
@@ -156,7 +163,7 @@ class Worker:
         self.parts = parts
         self.index = Index(texts, search.lengths, splitter(search.tokens), context=search.context)
         self.sketches = Sketches(texts, search.fuzzy) if search.fuzzy else None
-        self.work = digest(VERSION, search, [(item.id, item.text) for item in items])
+        self.work = work_digest(items, search)
 
     def scan(self, shard: Shard) -> Scanned:
         """Search one shard, or give its mark if that was done."""
@@ -245,15 +252,34 @@ class _Told:
 
 
 def scan(
-    shards: Sequence[Shard], items: Sequence[Item], search: Search, parts: Parts, *, workers: int, console: Console
+    shards: Sequence[Shard],
+    items: Sequence[Item],
+    search: Search,
+    parts: Parts,
+    *,
+    execute: Execute | None = None,
+    workers: int = 1,
+    console: Console,
 ) -> list[Scanned]:
-    """Search all shards, those that are done left out; their marks in the order of `shards`."""
+    """Search all shards, those that are done left out; their marks in the order of `shards`.
+
+    `execute` runs a pipeline of datatrove with `workers` of its tasks at a time; without it this process does the work.
+    """
     marks: dict[int, Scanned] = {}
     with console.progress("overlap", len(shards), "shards") as bar:
-        done = _in_processes if min(workers, len(shards)) > 1 else _here
-        for number, mark in done(shards, items, search, parts, min(workers, len(shards))):
+
+        def finished(number: int, mark: Scanned) -> None:
             marks[number] = mark
             _tell(mark, marks, bar, console)
+
+        if execute is None:
+            worker = Worker(items, search, parts)
+            for number, shard in enumerate(shards):
+                finished(number, worker.scan(shard))
+        else:
+            from llemma.overlap.blocks import elsewhere
+
+            elsewhere(execute, shards, items, search, parts, workers=workers, finished=finished)
     return [marks[number] for number in range(len(shards))]
 
 
@@ -264,64 +290,6 @@ def _tell(mark: Scanned, marks: dict[int, Scanned], bar: Progress, console: Cons
         console.warn(f"{mark.shard}: {mark.damaged - len(mark.notes)} more damages")
     hits = sum(each.hits for each in marks.values())
     bar.advance(1, f"{hits:,} hits in {count(sum(each.bytes for each in marks.values()))}B of text")
-
-
-def _here(
-    shards: Sequence[Shard], items: Sequence[Item], search: Search, parts: Parts, workers: int
-) -> Iterator[tuple[int, Scanned]]:
-    worker = Worker(items, search, parts)
-    yield from ((number, worker.scan(shard)) for number, shard in enumerate(shards))
-
-
-def _in_processes(
-    shards: Sequence[Shard], items: Sequence[Item], search: Search, parts: Parts, workers: int
-) -> Iterator[tuple[int, Scanned]]:
-    """Workers end with this process, however it ends; one that is killed is an error."""
-    context = multiprocessing.get_context("forkserver")
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, _start, (items, search, parts))
-    futures: dict[Future[Scanned], int] = {pool.submit(_scan, shard): number for number, shard in enumerate(shards)}
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException as error:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        if isinstance(error, BrokenProcessPool):
-            raise _dead() from error
-        raise
-    pool.shutdown()
-
-
-def _dead() -> LlemmaError:
-    return LlemmaError(
-        "a worker process died: it was killed, most likely for want of memory",
-        where="overlap",
-        mend="run the same command again with fewer --workers; finished shards are kept",
-    )
-
-
-_worker: Worker | None = None
-
-
-def _start(items: Sequence[Item], search: Search, parts: Parts) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(items, search, parts)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _scan(shard: Shard) -> Scanned:
-    assert _worker is not None
-    return _worker.scan(shard)
 
 
 def found(marks: Sequence[Scanned], parts: Parts) -> Iterator[tuple[int, Context | Likeness]]:
