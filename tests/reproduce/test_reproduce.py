@@ -34,6 +34,7 @@ STAGES = {
     "eval-base ...",
     "bits per byte",
     "eval-math ...",
+    "overlap-math ...",
     "report ...",
 }
 

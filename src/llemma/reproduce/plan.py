@@ -58,6 +58,7 @@ def make(recipe: Recipe[LlemmaRecipe], out: Path) -> Plan:
         *(_training(value, rate, done)),
         *(_evaluation(value, rate, name, done) for name in value.train),
         *(_proving(value, rate, name, done) for name in value.train if value.prove is not None),
+        *(_overlap(value, done) if value.overlap else []),
         StagePlan("report", "pages and plots", 2.0, False),
     ]
     return Plan(recipe.name, str(out), stages, sum(stage.seconds for stage in stages if not stage.done), rate)
@@ -105,6 +106,13 @@ def _corpus(recipe: LlemmaRecipe, out: Path, done: set[str]) -> list[StagePlan]:
         StagePlan("corpus", size, seconds, built),
         StagePlan("tokens", f"{recipe.tokenizer.vocab_size:,} tokens vocabulary", known / TOKENIZE_BYTES, tokenized),
     ]
+
+
+def _overlap(recipe: LlemmaRecipe, done: set[str]) -> list[StagePlan]:
+    assert recipe.overlap is not None
+    name = f"overlap-{list(recipe.train)[-1]}"
+    lengths = ", ".join(str(length) for length in recipe.overlap.ngram)
+    return [StagePlan(name, f"{' and '.join(recipe.overlap.of)}s in the corpus, n = {lengths}", 3.0, name in done)]
 
 
 def _training(recipe: LlemmaRecipe, rate: float, done: set[str]) -> list[StagePlan]:

@@ -13,6 +13,7 @@ from llemma.core.errors import RecipeError, suggest
 from llemma.core.recipe import Recipe
 from llemma.corpus.config import CorpusConfig
 from llemma.evals.config import EvalConfig
+from llemma.overlap.config import OverlapConfig
 from llemma.prove.config import ProveConfig
 from llemma.tokens.config import TokenizerConfig
 from llemma.train.config import ModelConfig, TrainConfig, problems
@@ -66,6 +67,8 @@ class LlemmaRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     theorems: TheoremsConfig = TheoremsConfig()
     prove: ProveConfig | None = None
     """How theorems are attempted; without it, none are."""
+    overlap: OverlapConfig | None = None
+    """What the last phase's evaluation shares with the corpus; without it, nothing is looked for."""
 
 
 def load(name: str, sets: list[str] | tuple[str, ...] = ()) -> Recipe[LlemmaRecipe]:

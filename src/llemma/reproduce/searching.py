@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -11,10 +12,16 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from llemma.core.console import Console
 from llemma.core.errors import UsageError, suggest
 from llemma.core.files import digest, write_bytes
 from llemma.corpus.config import SlurmConfig
-from llemma.overlap.work import Execute, opened
+from llemma.overlap.config import OverlapConfig
+from llemma.overlap.index import checked
+from llemma.overlap.items import gathered, of_run
+from llemma.overlap.shards import discover
+from llemma.overlap.study import study
+from llemma.overlap.work import Execute, Search, beside, opened
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -44,6 +51,17 @@ def executor(name: str, shards: int, workers: int) -> Execute | None:
     from llemma.corpus.executors import run
 
     return partial(run, name)
+
+
+def search_phase(run: Path, phase: str, config: OverlapConfig, console: Console) -> dict[str, Any]:
+    """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>`; how many pairs
+    of an item and a document these are."""
+    evaluated, out = run / "eval" / phase, run / "overlap" / phase / "hits.jsonl"
+    search = Search(checked(config.ngram), config.tokens, config.contexts, config.fuzzy)
+    items = gathered(of_run(evaluated, config.of))
+    found = study(discover([run / "corpus"]), items, search, out, run=evaluated, console=console)
+    shutil.rmtree(beside(out, "parts"), ignore_errors=True)  # the stage's own mark says that it is done
+    return {"items": len(items), "pairs": found.pairs}
 
 
 def slurm_settings(pairs: Sequence[str]) -> SlurmConfig:

@@ -23,7 +23,7 @@ from llemma.core.files import digest, file_digest
 from llemma.core.home import cache_folder
 from llemma.core.recipe import Recipe
 from llemma.core.runs import Run, open_run
-from llemma.core.types import Document, Problem
+from llemma.core.types import SPLITS, Document, Problem
 from llemma.corpus import layout
 from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.train.config import ModelConfig, TrainConfig
@@ -143,6 +143,8 @@ class Pipeline:
             yield self.theorems()
             for phase in self.phases:
                 yield self.proving(phase)
+        if self.recipe.overlap is not None:
+            yield self.overlap(self.phases[-1])
 
     def problems(self) -> Stage:
         """Generate the held-out problems and the worked examples shown before them."""
@@ -303,6 +305,26 @@ class Pipeline:
 
         outputs = [f"prove/{phase}/{file}" for file in ("proofs.jsonl", "results.json")]
         return Stage(f"prove-{phase}", digest(VERSION, self.recipe.prove, self._prover, inputs), outputs, work)
+
+    def overlap(self, phase: str) -> Stage:
+        """Look for what a phase's evaluation shares with the corpus."""
+        asked = [f"eval/{phase}/{kind}.jsonl.zst" for kind in ("problems", "completions", "verdicts")]
+        shards = [
+            shard
+            for subset in layout.subsets(self.path / "corpus")
+            for split in SPLITS
+            for shard in self._shards(subset, split)
+        ]
+
+        def work() -> dict[str, Any]:
+            from llemma.reproduce.searching import search_phase
+
+            assert self.recipe.overlap is not None
+            return search_phase(self.path, phase, self.recipe.overlap, self.console)
+
+        key = digest(VERSION, self.recipe.overlap, content(self.path, [*asked, *shards]))
+        outputs = [f"overlap/{phase}/{file}" for file in ("hits.jsonl", "hits.contexts.jsonl", "hits.summary.json")]
+        return Stage(f"overlap-{phase}", key, outputs, work)
 
     def _validation(self) -> dict[str, list[Document]]:
         """The validation documents by source, in the order of the recipe."""
