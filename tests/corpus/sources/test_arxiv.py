@@ -4,6 +4,7 @@
 
 import gzip
 import io
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from llemma.core.errors import MissingError
 from llemma.core.types import Document, Dropped
-from llemma.corpus.sources import arxiv
+from llemma.corpus.latex import archive as archives
 from llemma.corpus.sources.arxiv import Arxiv
 
 ROOT = Path(__file__).parents[3]
@@ -86,19 +87,41 @@ def test_same_name_in_two_folders_stays_apart(tmp_path: Path) -> None:
     assert len(set(names)) == 2
 
 
-@pytest.mark.parametrize("keep", [0.1, 0.5, 0.95])
 @pytest.mark.parametrize("pack", [tar, zipped])
-def test_damaged_archives_are_dropped(tmp_path: Path, keep: float, pack) -> None:  # type: ignore[no-untyped-def]
-    data = pack(FILES | {"noise.tex": bytes(range(1, 255)) * 300})
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.95])
+def test_of_a_broken_archive_the_intact_files_are_read(tmp_path: Path, keep: float, pack) -> None:  # type: ignore[no-untyped-def]
+    noise = random.Random(0).randbytes(40_000).hex().encode()
+    data = pack(FILES | {"noise.tex": noise})
     path = tmp_path / ("p.zip" if pack is zipped else "p.tar.gz")
     path.write_bytes(data[: int(len(data) * keep)])
-    assert dropped(path)
+    if pack is zipped:  # a zip's list of files stands at its end
+        assert "damaged" in dropped(path)
+        return
+    item = read(path)
+    assert isinstance(item, Document) and item.text == "\\title{T}\n\nHello from the part end."
+    assert "damaged" in item.meta["warnings"][0]
+
+
+def test_a_broken_beginning_is_dropped(tmp_path: Path) -> None:
+    (tmp_path / "p.tar.gz").write_bytes(tar({"main.tex": MAIN * 1000}, "w:gz")[:60])
+    assert "damaged" in dropped(tmp_path / "p.tar.gz")
+
+
+def test_a_damaged_header_costs_its_file_alone(tmp_path: Path) -> None:
+    data = bytearray(
+        tar({"a.tex": MAIN.replace(b"\\input{part}", b"one"), "b.sty": b"x" * 600, "part.tex": b"from the part"}, "w")
+    )
+    where = data.index(b"b.sty")
+    data[where : where + 5] = b"\x00\xff\x00\xff\x00"
+    (tmp_path / "p.tar").write_bytes(data)
+    item = read(tmp_path / "p.tar")
+    assert isinstance(item, Document) and "Hello one end." in item.text and "damaged" in item.meta["warnings"][0]
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"%PDF-1.5 ...", "PDF"), (gzip.compress(b"%PDF-1.5" + b"x" * 1000), "PDF"), (b"", "neither"), (b"plain words", "neither"),
+        (b"%PDF-1.5 ...", "PDF"), (gzip.compress(b"%PDF-1.5" + b"x" * 1000), "PDF"), (b"", "empty"), (b"plain words", "neither"),
         (tar({"figure.png": b"x"}), "no LaTeX"), (zipped({"a.txt": b"x"}), "no LaTeX"), (b"\x1f\x8b\x08\x00rubbish", "damaged"),
     ],
     ids=range(7),
@@ -134,9 +157,9 @@ def test_input_cannot_leave_the_archive(tmp_path: Path) -> None:
 
 
 def test_bombs_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arxiv, "MAX_UNPACKED", 1_000_000)
-    monkeypatch.setattr(arxiv, "MAX_TOTAL", 500_000)
-    monkeypatch.setattr(arxiv, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(archives, "MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr(archives, "MAX_TOTAL", 500_000)
+    monkeypatch.setattr(archives, "MAX_MEMBERS", 50)
     for data in (
         tar({"a.png": bytes(3_000_000), "m.tex": MAIN}),
         tar({"m.tex": b"\\x" * 300_000}),
@@ -159,7 +182,7 @@ def test_real_books_keep_their_theorems_and_proofs() -> None:
     for unit in source.units(None):  # type: ignore[arg-type]
         (item,) = source.read(unit, "arxiv")
         assert isinstance(item, Document)
-        text = "\n".join(arxiv.read_files(Path(unit.path)).values())
+        text = b"\n".join(archives.read_archive(Path(unit.path)).files.values()).decode()
         for name in ("theorem", "thm", "lemma", "lem", "proof", "definition", "defn"):
             begin, end = f"\\begin{{{name}}}", f"\\end{{{name}}}"
             assert item.text.count(begin) >= 0.97 * text.count(begin)
