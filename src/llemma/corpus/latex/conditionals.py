@@ -29,13 +29,24 @@ def resolve_conditionals(text: str) -> str:
     if "\\if" not in text:
         return text
     text, known = _switches(text)
+    begin = text.find("\\begin{document}")
+    if begin > 0:
+        # Macros of the preamble ask for a switch that is set behind them: what counts is its value at the end.
+        _walk(text[:begin], known, 0)
+    return _walk(text, known, begin)
+
+
+def _walk(text: str, known: dict[str, bool], settled: int) -> str:
+    """`text` resolved; `known` follows the switches that are set from `settled` on."""
     out: list[str] = []
     stack: list[_Open] = []
-    at, kept, safe = 0, True, (0, 0)  # safe: what of `out` and of `text` lies before the outermost known conditional
+    decided = 0  # open conditionals with a known value
+    at, kept, safe = 0, True, (0, 0)  # safe: what of `out` and of `text` lies before the outermost of those
     for match in _WORDS.finditer(text):
         word = match[1]
         if word is None:
-            _set(match, known, kept)
+            if kept and match.start() >= settled:
+                _set(match, known)
             continue
         if (not stack and word in ("else", "fi")) or _WITH_BRACES.fullmatch(word):
             continue
@@ -44,18 +55,18 @@ def resolve_conditionals(text: str) -> str:
         at = match.end()
         if word not in ("else", "fi"):
             here = _Open(known.get(word[2:]), kept)
-            if here.value is not None and all(entry.value is None for entry in stack):
-                safe = len(out), match.start()
+            if here.value is not None:
+                safe = (len(out), match.start()) if not decided else safe
+                decided += 1
             stack.append(here)
             kept = here.kept and here.value is not False
         else:
             here = stack.pop() if word == "fi" else stack[-1]
             kept = here.kept and (word == "fi" or here.value is not True)
+            decided -= word == "fi" and here.value is not None
         if here.kept and here.value is None:
             out.append(match[0])
-    if any(entry.value is not None for entry in stack):
-        return "".join(out[: safe[0]]) + text[safe[1] :]
-    return "".join([*out, text[at:] if kept else ""])
+    return "".join(out[: safe[0]]) + text[safe[1] :] if decided else "".join([*out, text[at:]])
 
 
 def _switches(text: str) -> tuple[str, dict[str, bool]]:
@@ -66,9 +77,7 @@ def _switches(text: str) -> tuple[str, dict[str, bool]]:
     return _LET.sub("", text), known
 
 
-def _set(match: re.Match[str], known: dict[str, bool], kept: bool) -> None:
-    if not kept:
-        return
+def _set(match: re.Match[str], known: dict[str, bool]) -> None:
     if match[2]:
         known[match[3]] = False
     elif match[4] in known and match[4] not in ("true", "false"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from llemma.corpus.latex.scan import Reader, remove_commands, replace_environments
+from llemma.corpus.latex.scan import Reader, glue, remove_commands, replace_environments
 
 MIN_SHARE = 0.1
 """A bibliography that begins before this share of the text is taken out where it stands, not cut at."""
@@ -69,9 +69,7 @@ _CONTENT = re.compile(
 _CAPTION = re.compile(
     r"\\(?:(?:sub)?caption\*?|captionof\*?\s*\{\w{1,20}\}|figcaption|(sub(?:float|figure)))(?![A-Za-z@])"
 )
-_EMPTY = re.compile(
-    r"\\begin\{(center|figure\*?|minipage|flushleft|flushright)\}\s*\\end\{\1\}|\\\[\s*\\\]|\\centering(?![A-Za-z])"
-)
+_EMPTY = re.compile(r"\\begin\{(center|figure\*?|minipage|flushleft|flushright)\}\s*\\end\{\1\}|\\\[\s*\\\]")
 
 
 def floats(body: str) -> str:
@@ -113,13 +111,22 @@ _FRONT = re.compile(
     r"|icmlauthor|icmlaffiliation|icmlcorrespondingauthor|shorttitle|shortauthors|runningtitle|runningauthor)\*?(?![A-Za-z@])"
 )
 _LAYOUT = re.compile(
-    r"\\(?:maketitle|tableofcontents|listoffigures|listoftables|newpage|clearpage|cleardoublepage|pagebreak|vspace|hspace|noindent"
-    r"|bibliographystyle|pagestyle|thispagestyle|pagenumbering|setcounter|addtocounter|setlength|addtolength|includegraphics"
-    r"|addcontentsline|markboth|markright|index|nocite|usepackage|allowdisplaybreaks|graphicspath|hypersetup|newtheorem|theoremstyle"
-    r"|frontmatter|mainmatter|backmatter|printindex|phantomsection|medskip|bigskip|smallskip|newenvironment|renewenvironment"
-    r"|nopagenumbers|newcounter|numberwithin|vfill|hfill|null|makeatletter|makeatother|flushbottom|raggedbottom|onecolumn|sloppy"
-    r"|topmatter|endtopmatter|epsfig|epsfbox|psfig|linenumbers|doublespacing|singlespacing|balance|epsfysize|epsfxsize|newif"
-    r"|looseness|enlargethispage|nolinenumbers|printglossary|makeindex|twocolumn(?!\s*\[))\*?(?![A-Za-z@])"
+    r"\\(?:vspace|hspace|pagebreak|bibliographystyle|pagestyle|thispagestyle|pagenumbering|setcounter|addtocounter|setlength"
+    r"|addtolength|includegraphics|addcontentsline|markboth|markright|index|nocite|usepackage|graphicspath|hypersetup|newtheorem"
+    r"|theoremstyle|newcounter|numberwithin|epsfig|epsfbox|psfig|newlength|enlargethispage|includeonly|allowdisplaybreaks"
+    r"|maketitle|newgeometry|geometry)\*?(?![A-Za-z@])"
+)
+_GROUPS = {
+    "setcounter": 2, "addtocounter": 2, "setlength": 2, "addtolength": 2, "addcontentsline": 3, "markboth": 2,
+    "newtheorem": 2, "icmlauthor": 2, "icmlaffiliation": 2, "icmlcorrespondingauthor": 2, "altaffiltext": 2, "noaffiliation": 0,
+    "maketitle": 0, "allowdisplaybreaks": 0, "pagebreak": 0, "altaffilmark": 1,
+}  # fmt: skip
+"""How many arguments in braces a command has, where that is not one."""
+_BARE_LAYOUT = re.compile(
+    r"\\(?:tableofcontents|listoffigures|listoftables|newpage|clearpage|cleardoublepage|noindent|frontmatter|mainmatter|backmatter"
+    r"|printindex|phantomsection|medskip|bigskip|smallskip|nopagenumbers|vfill|hfill|null|makeatletter|makeatother|flushbottom"
+    r"|raggedbottom|onecolumn|sloppy|topmatter|endtopmatter|document|linenumbers|doublespacing|singlespacing|balance|looseness"
+    r"|nolinenumbers|makeindex|twocolumn(?!\s*\[)|centering)(?![A-Za-z@])[ \t]*"
 )
 _SIZES = re.compile(
     r"\\(?:[vh]skip|kern|parindent|parskip|[hv]size|[hv]offset|baselineskip|baselinestretch|topmargin|(?:odd|even)sidemargin|epsf[xy]size"
@@ -136,7 +143,7 @@ _THANKS_ENVIRONMENT = re.compile(r"\\begin\{((?i:acknowledge?ments?|acks?))\}")
 _AFTER_THANKS = re.compile(
     r"\\(?:(?:sub)*section|chapter|part|appendix|appendices|begin\{(?!itemize|quote|center)|bibliography|end\{document\}|newpage)(?![A-Za-z@])|\\begin\{"
 )
-_BLANK_ENDS = re.compile(r"[ \t]+\n")
+_BLANK_ENDS = re.compile(r"(?<![ \t])[ \t]+\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -145,7 +152,17 @@ def matter(body: str) -> str:
     if "\\topmatter" in body:
         body = _old_front(body)
     body = replace_environments(body, _THANKS_ENVIRONMENT, lambda _: "")
-    return _SIZES.sub("", remove_commands(remove_commands(_thanks(body), _FRONT), _LAYOUT))
+    body = remove_commands(remove_commands(_thanks(body), _FRONT, _GROUPS), _LAYOUT, _GROUPS)
+    return _SIZES.sub("", _BARE_LAYOUT.sub(_nothing, body))
+
+
+def _nothing(match: re.Match[str]) -> str:
+    """What a command without arguments leaves: a blank where the one before it would run into the next word."""
+    before, after = (
+        match.string[max(0, match.start() - 40) : match.start()],
+        match.string[match.end() : match.end() + 1],
+    )
+    return glue(before, after) or (" " if before[-1:].isalpha() and after.isalpha() else "")
 
 
 def _old_front(body: str) -> str:

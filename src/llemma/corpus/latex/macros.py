@@ -26,7 +26,7 @@ _VERB = re.compile(r"\*?([^A-Za-z\s*])[^\n]{0,400}?\1")
 _ENVIRONMENT = re.compile(r"\{([A-Za-z]+\*?)\}")
 _PARAMETER = re.compile(r"##?([1-9])")
 _BRANCH = re.compile(r"\\If(Boolean|NoValue|Value)(TF|T|F)(?=\{)")
-_PREFIX = re.compile(r"\s*(?:\\(?:long|global|outer|protected)\s*)*\\([gex]?def|let)(?![A-Za-z@])")
+_PREFIX = re.compile(r"\s{0,3}(?:\\(?:long|global|outer|protected)\s{0,3}){0,4}\\([gex]?def|let)(?![A-Za-z@])")
 _SCRIPT = re.compile(r"[_^][ \t]*\Z")
 _COMMAND = re.compile(r"\\[A-Za-z]+|.", re.DOTALL)
 

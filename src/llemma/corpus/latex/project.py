@@ -26,7 +26,7 @@ STYLES = (".sty", ".cls", ".bbl", ".bib", ".bst", ".clo", ".def", ".fd")
 
 _WORD = r"(?:include|subfile|subfileinclude|InputIfFileExists|IfFileExists)"
 _INPUT = re.compile(
-    rf"\\(?P<word>input|{_WORD})\s*\{{(?P<braced>[^{{}}]{{1,200}})\}}|\\input\s+(?P<bare>(?!\\relax)[\w./~\\-]{{1,200}})"
+    rf"\\(?P<word>input|{_WORD})\s*\{{(?P<braced>[^{{}}]{{1,200}})\}}|\\input\s+(?P<bare>(?:\\[A-Za-z]+(?=[/.]))?[\w./~-]{{1,200}})"
     r"|\\(?:sub)?(?:import|includefrom|inputfrom)\*?\s*\{(?P<folder>[^{}]{0,200})\}\s*\{(?P<inside>[^{}]{1,200})\}"
     r"|\\endinput(?![A-Za-z])[^\n]*"
 )

@@ -23,8 +23,8 @@ _COMMENT = re.compile(r"[^\\]%.+$", re.MULTILINE)
 _END = re.compile(r"\\appendix|\\begin\{(?:references|REFERENCES|thebibliography)\}|\\bibliography\{")
 # Faults: a definition counts only on one line of its own, whose last character is the closing brace; \renewcommand,
 # \DeclareMathOperator and \newcommand\x{..} do not count at all.
-_NEW = re.compile(r"\\newcommand\b\*?\{(\\[a-zA-Z0-9]+?)\}\{(.*?)\}$", re.MULTILINE)
-_DEF = re.compile(r"\\def\s*(\\[a-zA-Z0-9]+?)\s*\{(.*?)\}$", re.MULTILINE)
+_NEW = re.compile(r"\\newcommand\b\*?\{(\\[a-zA-Z0-9]+)\}\{")
+_DEF = re.compile(r"\\def\s*(\\[a-zA-Z0-9]+)\s*\{")
 
 
 class LostError(Exception):
@@ -59,8 +59,13 @@ def _macros(text: str) -> Iterator[tuple[str, str]]:
     """Macros without arguments, name and body as they stand. Fault: those with arguments are left in the text, while
     their definitions go with the preamble."""
     for pattern in (_NEW, _DEF):
+        done = 0
         for match in pattern.finditer(text):
-            yield match[1], match[2]
+            line_end = text.find("\n", match.end())
+            line_end = len(text) if line_end < 0 else line_end
+            if match.start() >= done and match.end() < line_end and text[line_end - 1] == "}":
+                yield match[1], text[match.end() : line_end - 1]
+                done = line_end
 
 
 def _check(macros: dict[str, str]) -> None:

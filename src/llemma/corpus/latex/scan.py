@@ -84,9 +84,10 @@ class Reader:
         command = _COMMAND.match(self.text, at)
         return (command[0], command.end()) if command else (self.text[at], at + 1)
 
-    def arguments_end(self, at: int) -> int:
-        """Where the run of `[...]` and `{...}` that begins right at `at` ends."""
-        while (end := self.bracket(at) or self.group(at)) is not None:
+    def arguments_end(self, at: int, groups: int) -> int:
+        """Where the run of `[...]` and of at most `groups` `{...}` that begins right at `at` ends."""
+        while (end := self.bracket(at)) is not None or (groups and (end := self.group(at)) is not None):
+            groups -= self.text[at] == "{"
             at = end
         return at
 
@@ -160,6 +161,8 @@ def _escaped(text: str, at: int) -> bool:
 
 # --- replacing -------------------------------------------------------------------------------------------------------
 
+_NO_EXCEPTIONS: dict[str, int] = {}
+
 
 def replace_environments(text: str, opening: re.Pattern[str], value: Callable[[str], str]) -> str:
     """`text` with every environment that `opening` (group 1: its name) begins replaced by `value` of its source."""
@@ -172,13 +175,14 @@ def replace_environments(text: str, opening: re.Pattern[str], value: Callable[[s
     return "".join([*out, text[at:]])
 
 
-def remove_commands(text: str, pattern: re.Pattern[str]) -> str:
-    """`text` without what `pattern` (commands) finds and the optional and braced arguments right behind it."""
+def remove_commands(text: str, pattern: re.Pattern[str], groups: dict[str, int] = _NO_EXCEPTIONS) -> str:
+    """`text` without what `pattern` (commands) finds and the arguments right behind it: optional ones, and as many in
+    braces as `groups` says for the command, else one."""
     out, at, reader = [], 0, Reader(text)
     for match in pattern.finditer(text):
         if match.start() < at:
             continue
         out.append(text[at : match.start()])
-        at = reader.arguments_end(match.end())
+        at = reader.arguments_end(match.end(), groups.get(match[0].strip("\\*"), 1))
         out.append(glue(out[-1], text[at : at + 1]))
     return "".join([*out, text[at:]])
