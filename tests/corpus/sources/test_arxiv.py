@@ -10,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llemma.core.errors import MissingError
 from llemma.core.types import Document, Dropped
@@ -187,3 +189,51 @@ def test_real_books_keep_their_theorems_and_proofs() -> None:
             begin, end = f"\\begin{{{name}}}", f"\\end{{{name}}}"
             assert item.text.count(begin) >= 0.97 * text.count(begin)
             assert item.text.count(begin) == item.text.count(end)
+
+
+def test_a_bulk_file_gives_one_row_a_paper(tmp_path: Path) -> None:
+    single = gzip.compress(MAIN.replace(b"\\input{part}", b"one"))
+    members = {
+        "2310/2310.10631.gz": tar(FILES),
+        "2310/2310.00001.gz": single,
+        "2310/2310.00002.pdf": b"%PDF-1.5",
+        "2310/math0211159.gz": b"\x1f\x8bx",
+    }
+    (tmp_path / "arXiv_src_2310_001.tar").write_bytes(tar(members, "w"))
+    source = Arxiv(inputs=[str(tmp_path / "arXiv_src_2310_001.tar")])
+    (unit,) = source.units(None)  # type: ignore[arg-type]
+    items = {item.id: item for item in source.read(unit, "arxiv")}
+    assert list(items) == ["2310.10631", "2310.00001", "2310.00002", "math0211159"]
+    first, last = items["2310.10631"], items["2310.00002"]
+    assert (
+        isinstance(first, Document)
+        and first.meta["arxiv"] == "2310.10631"
+        and first.meta["files"] == ("main.tex", "part.tex")
+    )
+    assert isinstance(last, Dropped) and last.reason == "PDF without LaTeX source"
+
+
+def test_an_archive_in_an_archive_is_opened_once(tmp_path: Path) -> None:
+    (tmp_path / "p.tar.gz").write_bytes(tar({"readme": b"x", "source.zip": zipped(FILES)}))
+    item = read(tmp_path / "p.tar.gz")
+    assert isinstance(item, Document) and "from the part" in item.text
+    (tmp_path / "p.tar.gz").write_bytes(tar({"a.zip": zipped({"b.zip": zipped(FILES)})}))
+    assert dropped(tmp_path / "p.tar.gz")
+
+
+@pytest.mark.parametrize(("name", "word"), [("p.pdf", "PDF"), ("p.ps", "PostScript"), ("p.html", "HTML")])
+def test_archives_without_latex_say_what_they_hold(tmp_path: Path, name: str, word: str) -> None:
+    (tmp_path / "p.tar.gz").write_bytes(tar({name: b"x", "figure.png": b"x"}))
+    assert dropped(tmp_path / "p.tar.gz") == f"{word} without LaTeX source"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 4000), st.binary(min_size=1, max_size=40), st.sampled_from(["w", "w:gz"]))
+def test_damage_anywhere_gives_files_or_a_reason(at: int, junk: bytes, mode: str) -> None:
+    data = bytearray(tar(FILES | {"c.sty": b"x" * 900}, mode))
+    at %= len(data)
+    data[at : at + len(junk)] = junk
+    try:
+        assert archives.read_packed(bytes(data), "p.tar.gz").files
+    except archives.RefusedError as error:
+        assert str(error)

@@ -118,8 +118,8 @@ _LAYOUT = re.compile(
 )
 _GROUPS = {
     "setcounter": 2, "addtocounter": 2, "setlength": 2, "addtolength": 2, "addcontentsline": 3, "markboth": 2,
-    "newtheorem": 2, "icmlauthor": 2, "icmlaffiliation": 2, "icmlcorrespondingauthor": 2, "altaffiltext": 2, "noaffiliation": 0,
-    "maketitle": 0, "allowdisplaybreaks": 0, "pagebreak": 0, "altaffilmark": 1,
+    "newtheorem": 2, "icmlauthor": 2, "icmlaffiliation": 2, "icmlcorrespondingauthor": 2, "altaffiltext": 2,
+    "noaffiliation": 0, "maketitle": 0, "allowdisplaybreaks": 0, "pagebreak": 0, "altaffilmark": 1,
 }  # fmt: skip
 """How many arguments in braces a command has, where that is not one."""
 _BARE_LAYOUT = re.compile(
