@@ -91,12 +91,13 @@ def extract(inputs: tuple[Path, ...], out: Path, every: bool, console: Console) 
 @corpus.command()
 @click.argument("inputs", nargs=-1, required=True, type=FOLDER)
 @click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
+@click.option("--rules", default="default", type=click.Choice(["default", "llemma"]), help="llemma: as published.")
 @common
-def latex(inputs: tuple[Path, ...], out: Path, console: Console) -> None:
+def latex(inputs: tuple[Path, ...], out: Path, rules: str, console: Console) -> None:
     """arXiv-style source archives or folders to one row of clean LaTeX each."""
     from llemma.corpus.convert import dropped_path, latex_files
 
-    counts = latex_files(inputs, out, console=console)
+    counts = latex_files(inputs, out, rules=rules, console=console)
     console.emit(counts, f"{counts.kept:,} papers: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
 
 

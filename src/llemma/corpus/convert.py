@@ -69,9 +69,10 @@ def extract_files(inputs: Sequence[Path], out: Path, *, every: bool, console: Co
     return _write(items, _page_row, out, "extract", "pages", console)
 
 
-def latex_files(inputs: Sequence[Path], out: Path, *, console: Console) -> Counts:
-    """One `PaperRow` for each arXiv-style source archive, folder or .tex file; dropped ones as in `extract_files`."""
-    source = Arxiv([str(path) for path in inputs])
+def latex_files(inputs: Sequence[Path], out: Path, *, rules: str = "default", console: Console) -> Counts:
+    """One `PaperRow` for each arXiv-style source archive, folder or .tex file; dropped ones as in `extract_files`.
+    `rules`: `default`, or `llemma` for RedPajama's as published."""
+    source = Arxiv([str(path) for path in inputs], rules)
     units = source.units(Context(out.parent, console))
     items = (item for unit in units for item in source.read(unit, "latex"))
     return _write(items, _paper_row, out, "latex", "papers", console)

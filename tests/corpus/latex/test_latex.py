@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llemma.corpus.latex import clean, paper
-from llemma.corpus.latex.macros import collect, expand
+from llemma.corpus.latex import clean
+from llemma.corpus.latex import paper as convert
+from llemma.corpus.latex.conditionals import resolve_conditionals
+from llemma.corpus.latex.macros import Macros, expand
 from llemma.corpus.latex.scan import strip_comments
+
+
+def paper(files: dict[str, str]) -> str:
+    return convert({name: text.encode() for name, text in files.items()}).text
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from llemma.corpus.latex.scan import strip_comments
     ],
 )  # fmt: skip
 def test_comments(source: str, wanted: str) -> None:
-    assert strip_comments(source) == wanted
+    assert resolve_conditionals(strip_comments(source)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -46,9 +52,7 @@ def test_comments(source: str, wanted: str) -> None:
     ],
 )
 def test_macros(definitions: str, call: str, wanted: str) -> None:
-    rest, macros = collect(definitions + call)
-    assert rest == call
-    assert expand(rest, macros) == wanted
+    assert expand(definitions + call, Macros()) == wanted
 
 
 def _tenfold(number: int) -> str:

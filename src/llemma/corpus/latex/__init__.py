@@ -1,8 +1,8 @@
 """LaTeX papers to readable LaTeX text: one string from the files of a source archive.
 
-main file found -> \\input followed -> comments out -> macros expanded -> preamble and bibliography cut
+archive read -> main file found -> \\input followed -> comments out -> macros expanded -> preamble and bibliography cut
 """
 
-from llemma.corpus.latex.paper import clean, paper
+from llemma.corpus.latex.paper import RULES, Paper, clean, paper
 
-__all__ = ["clean", "paper"]
+__all__ = ["RULES", "Paper", "clean", "paper"]

@@ -1,123 +1,55 @@
-"""Macros of a paper: definitions collected, calls expanded with their arguments, within bounds."""
+"""Macros of a paper: definitions read where they stand, calls replaced with their arguments, within bounds."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
-from llemma.corpus.latex.scan import VERBATIM, Ends, argument, bracket, group, skip_blanks
+from llemma.corpus.latex.definitions import KINDS, MANDATORY, NO_VALUE, Macro, Parameter, definition, environment
+from llemma.corpus.latex.scan import VERBATIM, Ends, Reader, glue
 
 MAX_DEPTH = 25
 """Calls inside calls; a macro that calls itself stops here."""
 MAX_GROWTH = 6
 """Expanded text may be this many times as long as the text (plus 1 MB); past that, calls stay as they are."""
 
+BUILT_IN = {
+    "texorpdfstring": Macro((MANDATORY, MANDATORY), "#1"),
+    "mathchoice": Macro((MANDATORY,) * 4, "#1"),
+    "IEEEPARstart": Macro((MANDATORY, MANDATORY), "#1#2"),
+}
+"""Commands of packages that come between a reader and the text."""
 
-class Macro(NamedTuple):
-    """`arity` arguments, the first of them optional when `default` is a string."""
-
-    arity: int
-    default: str | None
-    body: str
-
-
-_DEFINITION = re.compile(
-    r"\\(?P<new>(?:re)?newcommand|providecommand|DeclareRobustCommand|newcommandx)(?![A-Za-z])\*?"
-    r"|\\(?P<operator>DeclareMathOperator)(?![A-Za-z])(?P<star>\*?)|\\(?P<define>[gex]?def)(?=\s*\\)|\\(?P<let>let)(?=\s*\\)"
-)
-_NAME = re.compile(r"\s*(?:\{\s*\\([A-Za-z@]+)\s*\}|\\([A-Za-z@]+))")
-_LET = re.compile(r"\s*\\([A-Za-z@]+)\s*=?\s*(\\[A-Za-z@]+)")
-_PARAMETERS = re.compile(r"(?:\s*#[1-9])*\s*(?=\{)")
-# Bodies that program TeX instead of naming something; expanding them would give noise.
-_PROGRAM = re.compile(
-    r"\\(?:expandafter|csname|futurelet|if[a-z@]*|else|fi|begingroup|bgroup|global|let|[gex]?def|newcommand|catcode|@[A-Za-z@]*"
-    r"|setcounter|addtocounter|stepcounter|refstepcounter|setlength|addtolength|write|read|loop|protect|xspace@)(?![A-Za-z])"
-)
-# Structure must stay readable even where a paper restyles it.
-_KEEP = re.compile(
-    r"the[a-z]+|(?:sub)*section|chapter|part|(?:sub)?paragraph|item|caption|label|ref|eqref|cite[a-z]*|begin|end|title|author"
-    r"|abstract|footnote|emph|textbf|textit|input|include|maketitle|qedsymbol|[a-z]+name|baselinestretch|arraystretch|par|left|right"
-)
+_TOKEN = re.compile(r"\\(?:([A-Za-z@]+)|.)", re.DOTALL)
+_VERBATIM = re.compile(rf"\\begin\{{({VERBATIM})\}}")
+_VERB = re.compile(r"\*?([^A-Za-z\s*])[^\n]{0,400}?\1")
+_ENVIRONMENT = re.compile(r"\{([A-Za-z]+\*?)\}")
+_PARAMETER = re.compile(r"##?([1-9])")
+_BRANCH = re.compile(r"\\If(Boolean|NoValue|Value)(TF|T|F)(?=\{)")
+_PREFIX = re.compile(r"\s{0,3}(?:\\(?:long|global|outer|protected)\s{0,3}){0,4}\\([gex]?def|let)(?![A-Za-z@])")
+_SCRIPT = re.compile(r"[_^][ \t]*\Z")
+_COMMAND = re.compile(r"\\[A-Za-z]+|.", re.DOTALL)
 
 
-def collect(text: str) -> tuple[str, dict[str, Macro]]:
-    """`text` without its macro definitions, and the macros they define (the last definition wins)."""
-    macros: dict[str, Macro] = {}
-    out, at = [], 0
-    while match := _DEFINITION.search(text, at):
-        found = _definition(text, match)
-        if found is None:
-            out.append(text[at : match.end()])
-            at = match.end()
-            continue
-        name, macro, end = found
-        out.append(text[at : match.start()])
-        at = end
-        if macro is not None and not _KEEP.fullmatch(name):
-            macros[name] = macro
-    return "".join([*out, text[at:]]), macros
+class Macros:
+    """What is defined so far: commands by name, environments by name as (opening, closing)."""
 
+    def __init__(self) -> None:
+        self.commands: dict[str, Macro] = dict(BUILT_IN)
+        self.environments: dict[str, tuple[Macro, Macro]] = {}
+        self.cache: dict[str, str] = {}
 
-def _definition(text: str, match: re.Match[str]) -> tuple[str, Macro | None, int] | None:
-    """Name, macro (None: not to be expanded) and end of the definition at `match`, or None when it is not
-    understood."""
-    if match["let"]:
-        found = _LET.match(text, match.end())
-        return (found[1], _usable(0, None, found[2]), found.end()) if found else None
-    named = _NAME.match(text, match.end())
-    if named is None:
-        return None
-    name, at = named[1] or named[2], named.end()
-    if match["define"]:
-        parameters = _PARAMETERS.match(text, at)
-        return _with_body(
-            text, name, at if parameters is None else parameters.end(), (parameters[0].count("#") if parameters else 0)
-        )
-    if match["operator"]:
-        found_operator = _with_body(text, name, skip_blanks(text, at), 0)
-        return found_operator and _operator(found_operator, match["star"])
-    count, default, at = _signature(text, at)
-    return _with_body(text, name, at, count, default)
-
-
-def _signature(text: str, at: int) -> tuple[int, str | None, int]:
-    """`[2][x]` of `\\newcommand`: how many arguments, the default of the first, and where the body begins."""
-    parts: list[str] = []
-    at = skip_blanks(text, at)
-    while len(parts) < 2 and (end := bracket(text, at)) is not None:
-        parts.append(text[at + 1 : end - 1])
-        at = skip_blanks(text, end)
-    count = int(parts[0]) if parts and parts[0].strip() in "123456789" and parts[0].strip() else 0
-    return count, parts[1] if len(parts) > 1 else None, at
-
-
-def _with_body(
-    text: str, name: str, at: int, count: int, default: str | None = None
-) -> tuple[str, Macro | None, int] | None:
-    end = group(text, at)
-    return (name, _usable(count, default, text[at + 1 : end - 1]), end) if end is not None else None
-
-
-def _operator(found: tuple[str, Macro | None, int], star: str) -> tuple[str, Macro | None, int]:
-    name, macro, end = found
-    return name, macro and macro._replace(body=f"\\operatorname{star}{{{macro.body}}}"), end
-
-
-def _usable(count: int, default: str | None, body: str) -> Macro | None:
-    if _PROGRAM.search(body) or len(body) > 4000:
-        return None
-    body = re.sub(r"\\(?:xspace|ensuremath(?=\{))(?![A-Za-z])", "", body)
-    return Macro(count, default, body)
-
-
-# --- expansion -------------------------------------------------------------------------------------------------------
-
-_CALL = re.compile(
-    rf"\\begin\{{(?P<verbatim>{VERBATIM})\}}|\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)|\\(?P<name>[A-Za-z@]+)|\\.",
-    re.DOTALL,
-)
-_ENDS_IN_COMMAND = re.compile(r"\\[A-Za-z@]+\Z")
-_PARAMETER = re.compile(r"#([1-9])")
+    def define(self, name: str, macro: Macro | None, word: str = "") -> None:
+        """Enter a definition; None takes an older one out. `\\providecommand` yields to what is there."""
+        if word.startswith(("provide", "Provide")) and name in self.commands:
+            return
+        self.cache.clear()
+        if macro is None:
+            self.commands.pop(name, None)
+        elif macro.final and macro.body[1:] in self.commands:
+            self.commands[name] = self.commands[macro.body[1:]]
+        elif macro.body != f"\\{name}":
+            self.commands[name] = macro
 
 
 class _Budget:
@@ -125,63 +57,235 @@ class _Budget:
         self.left = left
 
 
-def expand(text: str, macros: dict[str, Macro]) -> str:
-    """`text` with every call of `macros` expanded; verbatim parts stay; bounded in depth and size."""
-    return _expand(text, macros, 0, _Budget(1_000_000 + MAX_GROWTH * len(text))) if macros else text
+def expand(text: str, macros: Macros) -> str:
+    """`text` without its definitions, which go into `macros`, and with every call replaced.
+
+    Read in one pass, as TeX reads: a call means what was defined last before it. Verbatim parts stay.
+    """
+    return _Expansion(text, macros, 0, _Budget(1_000_000 + MAX_GROWTH * len(text))).run()
 
 
-def _expand(text: str, macros: dict[str, Macro], depth: int, budget: _Budget) -> str:
-    out: list[str] = []
-    at, position, ends = 0, 0, Ends(text)
-    while match := _CALL.search(text, position):
-        position = match.end()
-        if match["verbatim"]:
-            position = ends.after(match["verbatim"], position) or position
-        macro = macros.get(match["name"]) if match["name"] else None
-        if macro is None or budget.left < 0:
+def collect(text: str, macros: Macros) -> None:
+    """Enter the definitions of `text` (a style file) into `macros`."""
+    _Expansion(text, macros, MAX_DEPTH, _Budget(-1)).run()
+
+
+class _Expansion:
+    """One pass over one text."""
+
+    def __init__(self, text: str, macros: Macros, depth: int, budget: _Budget) -> None:
+        self.text, self.macros, self.depth, self.budget = text, macros, depth, budget
+        self.reader, self.ends = Reader(text), Ends(text)
+        self.out: list[str] = []
+        self.at = 0
+        self.verbatim = depth == 0 and _VERBATIM.search(text) is not None
+
+    def run(self) -> str:
+        """The expanded text."""
+        commands, skip = self.macros.commands, 0
+        environments = self.macros.environments
+        for match in _TOKEN.finditer(self.text):
+            name = match[1] or match[0][1:]
+            handle: Callable[[str, re.Match[str]], int]
+            if name in commands:
+                handle = self._call
+            elif name in _DEFINE:
+                handle = self._define
+            elif name in ("begin", "end") and (environments or self.verbatim):
+                handle = self._environment
+            elif name in ("verb", "Verb", "lstinline"):
+                handle = self._verb
+            else:
+                continue
+            if match.start() >= max(self.at, skip):
+                skip = handle(name, match)
+        return "".join([*self.out, self.text[self.at :]]) if self.out else self.text
+
+    def _replace(self, start: int, end: int, body: str) -> int:
+        """Put `body` in the place of `text[start:end]`."""
+        before = self.text[self.at : start]
+        self.out += [before, glue(before or (self.out[-1] if self.out else ""), body), body]
+        self.out.append(glue(body, self.text[end : end + 1]))
+        self.at = end
+        return end
+
+    def _define(self, word: str, match: re.Match[str]) -> int:
+        if word in ("long", "global", "outer", "protected"):
+            prefixed = _PREFIX.match(self.text, match.end())
+            if prefixed is None:
+                return match.end()
+            word, at = prefixed[1], prefixed.end()
+        else:
+            at = match.end()
+        if word.endswith("environment"):
+            return self._define_environment(match.start(), at)
+        found = definition(self.reader, word, at)
+        if found is None:
+            return at
+        self.macros.define(found.name, found.macro, word)
+        return self._replace(match.start(), found.end, "")
+
+    def _define_environment(self, start: int, at: int) -> int:
+        found = environment(self.reader, at)
+        if found is None:
+            return at
+        name, opening, closing, end = found
+        if opening and closing:
+            self.macros.environments[name] = opening, closing
+        return self._replace(start, end, "")
+
+    def _verb(self, name: str, match: re.Match[str]) -> int:
+        found = _VERB.match(self.text, match.end())
+        return found.end() if found else match.end()
+
+    def _environment(self, name: str, match: re.Match[str]) -> int:
+        """A verbatim part is passed over, an abbreviation of a formula's environment replaced."""
+        verbatim = _VERBATIM.match(self.text, match.start())
+        if verbatim:
+            return self.ends.after(verbatim[1], verbatim.end()) or match.end()
+        named = _ENVIRONMENT.match(self.text, match.end())
+        pair = self.macros.environments.get(named[1]) if named else None
+        if named is None or pair is None:
+            return match.end()
+        macro = pair[0] if name == "begin" else pair[1]
+        call = arguments(self.reader, named.end(), macro.parameters)
+        return self._expanded(match.start(), call, macro) if call and self.budget.left >= 0 else match.end()
+
+    def _call(self, name: str, match: re.Match[str]) -> int:
+        if self.budget.left < 0:
+            return match.end()
+        macro = self.macros.commands[name]
+        if not macro.parameters:
+            return self._plain_call(name, macro, match)
+        call = arguments(self.reader, match.end(), macro.parameters)
+        return self._expanded(match.start(), call, macro) if call else match.end()
+
+    def _plain_call(self, name: str, macro: Macro, match: re.Match[str]) -> int:
+        body = self.macros.cache.get(name)
+        if body is None:
+            body = self._deeper(macro.body, macro.final)
+            self.macros.cache[name] = body
+        self.budget.left -= len(body) + 1
+        end = match.end()
+        if self.text.startswith("{}", end) and self.text[end + 2 : end + 3] not in ("_", "^", "'"):
+            end += 2
+        return self._replace(match.start(), end, self._scripted(match.start(), body))
+
+    def _scripted(self, at: int, body: str) -> str:
+        """In braces where `body` is a script of several parts: `x^\\tr` means `x^{\\operatorname{tr}}`."""
+        if body[:1] != "\\" or self.text[at - 1 : at] not in ("_", "^"):
+            return body
+        first = _COMMAND.match(body)
+        return body if first is None or first.end() == len(body) else f"{{{body}}}"
+
+    def _expanded(self, start: int, call: tuple[list[str], int], macro: Macro) -> int:
+        body = substitute(macro.body, call[0])
+        self.budget.left -= len(body) + 1
+        return self._replace(start, call[1], self._scripted(start, self._deeper(body, macro.final)))
+
+    def _deeper(self, body: str, final: bool) -> str:
+        if final or self.depth >= MAX_DEPTH or self.budget.left < 0 or "\\" not in body:
+            return body
+        return _Expansion(body, self.macros, self.depth + 1, self.budget).run()
+
+
+_DEFINE = {
+    *KINDS, "long", "global", "outer", "protected", "newenvironment", "renewenvironment", "provideenvironment",
+} - {"operator"}  # fmt: skip
+
+
+def arguments(reader: Reader, at: int, parameters: tuple[Parameter, ...]) -> tuple[list[str], int] | None:
+    """The arguments of a call behind its name, and where they end; None when they are not there."""
+    values: list[str] = []
+    for kind, text in parameters:
+        if kind == "m":
+            found = reader.argument(at)
+        elif kind == "l":
+            start = reader.blanks(at)
+            if not reader.text.startswith(text, start):
+                return None
+            at = start + len(text)
             continue
-        call = _arguments(text, match.end(), macro)
-        if call is None:
-            continue
-        arguments, end = call
-        body = _substitute(macro.body, arguments)
-        budget.left -= len(body) + 1
-        if depth < MAX_DEPTH and "\\" in body:
-            body = _expand(body, macros, depth + 1, budget)
-        before = text[at : match.start()]
-        out += [before, _glue(before or (out[-1] if out else ""), body), body, _glue(body, text[end : end + 1])]
-        at = position = end
-    return "".join([*out, text[at:]]) if out else text
-
-
-def _glue(before: str, after: str) -> str:
-    """A blank where a command would otherwise swallow the letter that follows."""
-    return " " if after[:1].isalpha() and _ENDS_IN_COMMAND.search(before[-40:]) else ""
-
-
-def _arguments(text: str, at: int, macro: Macro) -> tuple[list[str], int] | None:
-    arguments: list[str] = []
-    if macro.default is not None:
-        start = skip_blanks(text, at)
-        end = bracket(text, start)
-        arguments.append(text[start + 1 : end - 1] if end is not None else macro.default)
-        at = end if end is not None else at
-    while len(arguments) < macro.arity:
-        found = argument(text, at)
+        else:
+            found = _READ[kind](reader, at, text)
         if found is None:
             return None
-        arguments.append(found[0])
+        values.append(found[0])
         at = found[1]
-    return arguments, at
+    return values, at
 
 
-def _substitute(body: str, arguments: list[str]) -> str:
-    if not arguments:
+def _optional(reader: Reader, at: int, default: str) -> tuple[str, int] | None:
+    start = reader.blanks(at)
+    end = reader.bracket(start)
+    return (reader.text[start + 1 : end - 1], end) if end is not None else (default, at)
+
+
+def _star(reader: Reader, at: int, token: str) -> tuple[str, int] | None:
+    there = reader.text.startswith(token, at)
+    return ("\\BooleanTrue", at + len(token)) if there else ("\\BooleanFalse", at)
+
+
+def _between(reader: Reader, at: int, marks: str) -> tuple[str, int] | None:
+    """An argument between two characters; the rest of `marks` is the default."""
+    start = reader.blanks(at)
+    end = reader.text.find(marks[1], start, start + 400) if reader.text.startswith(marks[0], start) else -1
+    return (reader.text[start + 1 : end], end + 1) if end > 0 else (marks[2:], at)
+
+
+def _up_to(reader: Reader, at: int, delimiter: str) -> tuple[str, int] | None:
+    end = reader.text.find(delimiter, at, at + 1000)
+    return (reader.text[at:end], end + len(delimiter)) if end >= 0 else None
+
+
+_READ = {"o": _optional, "s": _star, "d": _between, "u": _up_to}
+
+
+def substitute(body: str, values: list[str]) -> str:
+    """`body` with its parameters replaced and xparse's questions about them answered."""
+    if not values:
         return body
+    if "\\If" in body:
+        body = _answered(body, values)
 
     def value(match: re.Match[str]) -> str:
         index = int(match[1]) - 1
-        text = arguments[index] if index < len(arguments) else ""
-        return _glue(body[: match.start()], text) + text
+        text = values[index] if index < len(values) else ""
+        return glue(body[max(0, match.start() - 40) : match.start()], text) + text
 
     return _PARAMETER.sub(value, body)
+
+
+def _answered(body: str, values: list[str]) -> str:
+    """`\\IfBooleanTF{#1}{..}{..}` and its kin, each replaced with the branch that `values` choose."""
+    at = 0
+    for _ in range(50):
+        match = _BRANCH.search(body, at)
+        if match is None:
+            break
+        reader = Reader(body)
+        parts = list(_following(reader, match.end(), 1 + len(match[2])))
+        if len(parts) <= len(match[2]):
+            break
+        wanted = "T" if _truth(match[1], parts[0][0], values) else "F"
+        chosen = parts[1 + match[2].index(wanted)][0] if wanted in match[2] else ""
+        body = body[: match.start()] + chosen + body[parts[-1][1] :]
+        at = match.start()
+    return body
+
+
+def _following(reader: Reader, at: int, count: int) -> Iterator[tuple[str, int]]:
+    for _ in range(count):
+        found = reader.argument(at)
+        if found is None:
+            return
+        yield found
+        at = found[1]
+
+
+def _truth(kind: str, asked: str, values: list[str]) -> bool:
+    number = re.fullmatch(r"\s*#([1-9])\s*", asked)
+    value = values[int(number[1]) - 1] if number and int(number[1]) <= len(values) else asked
+    if kind == "Boolean":
+        return value == "\\BooleanTrue"
+    return (value == NO_VALUE) == (kind == "NoValue")
