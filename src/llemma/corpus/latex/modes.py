@@ -27,7 +27,17 @@ def settle(text: str) -> str:
     pending = 0
     for match in _MARKS.finditer(text):
         mark = match[0]
-        if match["ensure"]:
+        if mark == "{":
+            stack.append((mode, None))
+        elif mark == "}":
+            mode, end = stack.pop() if stack else (mode, None)
+            if end is not None:
+                out += [text[at : match.start()], end]
+                out.append("" if end else glue(text[at : match.start()], text[match.end() : match.end() + 1]))
+                at, pending = match.end(), pending - 1
+        elif mark[-1] != "{":
+            mode = _after(match, mode, bool(stack))
+        elif match["ensure"]:
             opening, closing = ("$", "$") if mode == WORDS else _braces(text, match)
             out += [text[at : match.start()], opening]
             at, pending = match.end(), pending + 1
@@ -36,16 +46,6 @@ def settle(text: str) -> str:
         elif match["words"]:
             stack.append((mode, None))
             mode = WORDS
-        elif mark == "{":
-            stack.append((mode, None))
-        elif mark == "}" and stack:
-            mode, end = stack.pop()
-            if end is not None:
-                out += [text[at : match.start()], end]
-                out.append("" if end else glue(text[at : match.start()], text[match.end() : match.end() + 1]))
-                at, pending = match.end(), pending - 1
-        else:
-            mode = _after(match, mode, bool(stack))
     return "".join([*out, text[at:]]) if not pending else text
 
 
