@@ -21,6 +21,7 @@ COMMANDS = {
     "corpus": ("llemma.cli.corpus", "corpus", "Build a corpus and look into it; extract, clean, deduplicate."),
     "tokenize": ("llemma.cli.training", "tokenize", "Turn a corpus into token stores."),
     "train": ("llemma.cli.training", "train", "Train the phases of a recipe on token stores."),
+    "sweep": ("llemma.cli.sweep", "sweep", "Find the best weights of a mixture by short runs."),
     "export": ("llemma.cli.training", "export", "Write a run's model as a Hugging Face folder."),
     "generate": ("llemma.cli.models", "generate", "Continue a prompt with a model."),
     "eval": ("llemma.cli.models", "evaluate", "Ask a model the problems of tasks, judge its answers."),

@@ -82,7 +82,7 @@ def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[st
             stage = training_stage(
                 out,
                 name,
-                _fetched(phase),
+                fetched(phase),
                 tokens=tokens,
                 tokenizer=tokenizer,
                 before=before,
@@ -102,7 +102,7 @@ def write_job(path: Path, name: str, arguments: list[str], gpus: int) -> str:
     return text
 
 
-def _fetched(phase: TrainConfig) -> TrainConfig:
+def fetched(phase: TrainConfig) -> TrainConfig:
     """A phase that starts from a checkpoint of the hub, with the folder that this one was fetched into."""
     if not phase.init.startswith("hf:"):
         return phase
