@@ -12,7 +12,7 @@ from torch import Tensor
 from llemma.backends import beam
 from llemma.backends.base import Backend, Likelihood
 from llemma.backends.batching import Fitted, Stopped, answers, apart, searched
-from llemma.backends.scoring import nats
+from llemma.backends.scoring import READING, Reading, scores
 from llemma.core.errors import MissingError, RecipeError
 from llemma.core.files import digest
 from llemma.core.types import Completion, Request
@@ -38,7 +38,8 @@ def open_run(name: str, **options: Any) -> Backend:
     folder, batch = checkpoint_of(Path(given)), int(options.get("batch", 64))
     table = weights.read_table(folder)
     if not covered(table) and not from_table(table, str(folder)).slides:
-        return Local(f"run:{name}", folder, batch=batch, chat=_asks_chat(query, name))
+        reading = Reading(int(options.get("window", 0)), int(options.get("stride", 0)))
+        return Local(f"run:{name}", folder, batch=batch, chat=_asks_chat(query, name), reading=reading)
     from llemma.backends.hub import open_hf
 
     found = open_hf(f"{folder}?{query}" if query else str(folder), **options)
@@ -70,8 +71,8 @@ class Local:
     """A model in this process; float32 on a CPU, bfloat16 on a GPU. `batch` samples are generated at once; `chat`:
     prompts are messages in the tokenizer's chat template."""
 
-    def __init__(self, name: str, folder: Path, batch: int, *, chat: bool = False) -> None:
-        self.name, self.template = name, chats.chat(folder) if chat else None
+    def __init__(self, name: str, folder: Path, batch: int, *, chat: bool = False, reading: Reading = READING) -> None:
+        self.name, self.template, self.reading = name, chats.chat(folder) if chat else None, reading
         self.folder, self.batch = folder, batch
         cuda = torch.cuda.is_available()
         self.device = f"cuda:0 {torch.cuda.get_device_name(0)}" if cuda else "cpu"
@@ -126,10 +127,11 @@ class Local:
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         """The likelihood of each text after the beginning-of-document token."""
         config = self.model.config
+        window = self.reading.window or config.max_position_embeddings
         for text in texts:
             ids = [self.tokenizer.bos, *self.tokenizer.encode(text)]
-            found = nats(ids, config.max_position_embeddings, config.vocab_size, self._logits)
-            yield Likelihood(nats=found, tokens=len(ids) - 1, bytes=len(text.encode()))
+            found = scores(ids, window, config.vocab_size, self._logits, self.reading.stride)
+            yield Likelihood(float(found.nats.sum()), len(ids) - 1, len(text.encode()), found.by_place)
 
     @torch.inference_mode()
     def _logits(self, ids: Tensor) -> Tensor:
