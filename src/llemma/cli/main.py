@@ -25,6 +25,7 @@ COMMANDS = {
     "export": ("llemma.cli.training", "export", "Write a run's model as a Hugging Face folder."),
     "generate": ("llemma.cli.models", "generate", "Continue a prompt with a model."),
     "eval": ("llemma.cli.models", "evaluate", "Ask a model the problems of tasks, judge its answers."),
+    "perplexity": ("llemma.cli.perplexity", "perplexity", "Measure how well a model predicts a split of a corpus."),
     "solve": ("llemma.cli.solve", "solve", "Let a model solve one problem, with Python at hand."),
     "prove": ("llemma.cli.prove", "prove", "Let a model prove theorems in Rocq, Lean or Isabelle."),
     "rescore": ("llemma.cli.models", "rescore", "Judge the stored completions of an evaluation again."),
