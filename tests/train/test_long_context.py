@@ -85,7 +85,7 @@ def by_place(folder: Path, store: Store, length: int, rows: int = 8) -> dict[int
     return {place: nats / tokens for place, (tokens, nats) in sums.items()}
 
 
-def check(tmp_path: Path, long: int, steps: int, base: float, rows: int) -> None:
+def check(tmp_path: Path, long: int, steps: int, base: float, rows: int, gain: float) -> None:
     """Train on windows of 64 tokens, then on `long` ones with another base, and compare in the second half of those."""
     tokenizer, store = long_store(tmp_path / "tokens", long + 80, 200 if long < 1000 else 24)
     before = trained(tmp_path / "short", tokenizer, store, 64, 500, None, None)
@@ -93,19 +93,19 @@ def check(tmp_path: Path, long: int, steps: int, base: float, rows: int) -> None
     first, second = (by_place(folder, store, long, rows) for folder in (before, after))
     beyond = long // 2
     assert first[beyond] > first[64] + 0.5, first  # the longer, the worse
-    assert second[beyond] < first[beyond] - 0.4, (first, second)
+    assert second[beyond] < first[beyond] - gain, (first, second)
     assert second[beyond] < second[64] + 0.2, second  # no place is worse than another
     assert json.loads((after / "config.json").read_text())["max_position_embeddings"] == long
     assert json.loads((before / "config.json").read_text())["max_position_embeddings"] == 64
 
 
 def test_positions_beyond_four_times_the_old_context(tmp_path: Path) -> None:
-    check(tmp_path, long=512, steps=100, base=100_000.0, rows=8)
+    check(tmp_path, long=512, steps=100, base=100_000.0, rows=8, gain=0.4)
 
 
 @pytest.mark.slow
 def test_positions_beyond_4096(tmp_path: Path) -> None:
-    check(tmp_path, long=8192, steps=40, base=1_000_000.0, rows=2)
+    check(tmp_path, long=8192, steps=40, base=1_000_000.0, rows=2, gain=0.2)
 
 
 def config(**changes: object) -> LlamaConfig:
