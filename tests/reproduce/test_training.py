@@ -42,18 +42,18 @@ def test_a_checkpoint_of_the_hub_becomes_its_folder(checkpoint: Path, monkeypatc
         return checkpoint, name
 
     monkeypatch.setattr("llemma.backends.hub_files.find", find)
-    assert training._fetched(phase("hf:some/body@v2")).init == str(checkpoint)
-    assert training._fetched(phase("hf:some/body")).init == str(checkpoint)
+    assert training.fetched(phase("hf:some/body@v2")).init == str(checkpoint)
+    assert training.fetched(phase("hf:some/body")).init == str(checkpoint)
     assert asked == [("some/body", "v2"), ("some/body", "")]
 
 
 def test_folders_stay_as_they_are(checkpoint: Path) -> None:
-    assert training._fetched(phase("")).init == ""
-    assert training._fetched(phase(str(checkpoint))).init == str(checkpoint)
-    assert training._fetched(phase(f"hf:{checkpoint}")).init == str(checkpoint)
+    assert training.fetched(phase("")).init == ""
+    assert training.fetched(phase(str(checkpoint))).init == str(checkpoint)
+    assert training.fetched(phase(f"hf:{checkpoint}")).init == str(checkpoint)
     (checkpoint / "model.safetensors").rename(checkpoint / "pytorch_model.bin")
     with pytest.raises(DataError, match="no safetensors"):
-        training._fetched(phase(f"hf:{checkpoint}"))
+        training.fetched(phase(f"hf:{checkpoint}"))
 
 
 def test_the_papers_recipe_says_which_tokens_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

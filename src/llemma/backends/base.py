@@ -20,12 +20,14 @@ from llemma.core.types import Completion, Request
 class Likelihood(msgspec.Struct, frozen=True):
     """How likely a text is: `nats` is -ln p summed over `tokens` predicted tokens, which spell `bytes` UTF-8 bytes.
 
-    `bytes` covers exactly what `nats` covers: a backend that had to leave something out counts it in neither.
+    `bytes` covers exactly what `nats` covers: a backend that had to leave something out counts it in neither. `places`
+    divides tokens and nats by the place in the window (first place, tokens, nats), where the backend knows it.
     """
 
     nats: float
     tokens: int
     bytes: int
+    places: list[tuple[int, int, float]] = []
 
 
 class Backend(Protocol):

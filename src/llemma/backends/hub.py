@@ -19,7 +19,7 @@ from torch import Tensor
 from llemma.backends import beam
 from llemma.backends.base import Likelihood, no_likelihoods
 from llemma.backends.batching import Fitted, Stopped, answers, apart, searched
-from llemma.backends.scoring import nats
+from llemma.backends.scoring import scores
 from llemma.core.console import Console
 from llemma.core.errors import DataError, LlemmaError, MissingError, RecipeError, suggest
 from llemma.core.files import digest
@@ -56,6 +56,12 @@ class HubOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     bos: bool | None = None
     """Whether a prompt begins with the beginning-of-text token; without it, as the tokenizer has it."""
+
+    window: int = 0
+    """Tokens scored at once, of a text whose likelihood is asked; 0: the model's context."""
+
+    stride: int = 0
+    """Tokens from one such window to the next; 0: half a window."""
 
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
@@ -251,8 +257,9 @@ class Hub:
     def _scores(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         for text in texts:
             ids = [self._first(), *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
-            found = nats(ids, self.context, self.config.vocab_size, self._logits)
-            yield Likelihood(nats=found, tokens=len(ids) - 1, bytes=len(text.encode()))
+            window = self.options.window or self.context
+            found = scores(ids, window, self.config.vocab_size, self._logits, self.options.stride)
+            yield Likelihood(float(found.nats.sum()), len(ids) - 1, len(text.encode()), found.by_place)
 
     @torch.inference_mode()
     def _logits(self, ids: Tensor) -> Tensor:

@@ -151,7 +151,7 @@ def evaluate(
         runner.check(opened)
         folders = [Path(name) for name in names if is_folder(name)]
         texts = {group: documents for folder in folders for group, documents in read_texts(folder).items()}
-    folder = out or runs_folder() / f"eval-{_folder_name(model)}"
+    folder = out or runs_folder() / f"eval-{folder_name(model)}"
     if plan:
         estimates = [estimate.estimate(task, config) for task in opened] + estimate.of_texts(texts, config)
         estimates = estimate.priced(estimates, runner.costs(folder), speed, price)
@@ -179,7 +179,8 @@ def _export(run: Path, harness: Path | None, console: Console) -> None:
         console.say(f"lm_eval's shape: {len(paths)} files in {harness}")
 
 
-def _folder_name(model: str) -> str:
+def folder_name(model: str) -> str:
+    """A model's name as part of a folder's."""
     return "".join(letter if letter.isalnum() else "-" for letter in model).strip("-")
 
 

@@ -3,28 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llemma.cli.options import common, sets
 from llemma.core.console import Console
 
+if TYPE_CHECKING:
+    from llemma.tokens.pairs import PairsInfo
+
 FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("corpus", type=FOLDER)
+@click.argument("corpus", nargs=-1, required=True, type=FOLDER)
 @click.option("--tokenizer", required=True, type=FOLDER, help="Folder or file with tokenizer.json.")
 @click.option("--out", required=True, type=FOLDER, help="Folder for <subset>/<split>/ stores.")
+@click.option("--pairs", metavar="SUBSET", help="CORPUS are files of questions with answers, or chats: store SUBSET.")
+@click.option("--template", default="plain", type=click.Choice(["plain", "chat"]), help="chat: the tokenizer's own.")
+@click.option("--max-tokens", default=0, type=click.IntRange(0), help="Of a conversation; 0: no limit.")
+@click.option("--too-long", default="drop", type=click.Choice(["drop", "cut"]), help="What becomes of longer ones.")
+@click.option("--validation", default=0.0, type=click.FloatRange(0, 0.5), help="Share of conversations held out.")
 @common
-def tokenize(corpus: Path, tokenizer: Path, out: Path, console: Console) -> None:
-    """Turn every split of CORPUS into a memory-mapped token store."""
-    from llemma.reproduce.training import tokenize_corpus
+def tokenize(
+    corpus: tuple[Path, ...], tokenizer: Path, out: Path, pairs: str | None, console: Console, **options: Any
+) -> None:
+    """Turn every split of CORPUS into a memory-mapped token store.
 
-    infos = tokenize_corpus(corpus, tokenizer, out, console)
+    With --pairs, CORPUS are JSON lines {question, answer} or {messages}, and only answers will be learned."""
+    from llemma.core.errors import UsageError
+    from llemma.reproduce import training
+
+    following = f"  next: llemma train RECIPE --set data.tokens={out}"
+    if pairs:
+        from llemma.tokens.pairs import PairsConfig
+
+        found = training.tokenize_pairs(list(corpus), tokenizer, out, pairs, PairsConfig(**options), console)
+        console.emit(found, f"{_told(pairs, found)}\ntoken stores: {out}\n{following}")
+        return
+    if len(corpus) > 1 or corpus[0].is_file():
+        raise UsageError("one folder of a corpus is tokenised at a time", mend="files of pairs need --pairs SUBSET")
+    infos = training.tokenize_corpus(corpus[0], tokenizer, out, console)
     lines = "\n".join(f"{name}: {info.documents:,} documents, {info.tokens:,} tokens" for name, info in infos.items())
-    console.emit(infos, f"{lines}\ntoken stores: {out}\n  next: llemma train RECIPE --set data.tokens={out}")
+    console.emit(infos, f"{lines}\ntoken stores: {out}\n{following}")
+
+
+def _told(subset: str, found: PairsInfo) -> str:
+    lines = [
+        f"{subset}/{split}: {info.documents:,} conversations, {info.tokens:,} tokens, {info.answers:,} of them answers"
+        for split, info in found.stores.items()
+    ]
+    lines += [f"left out: {count:,} ({reason})" for reason, count in found.left_out.items()]
+    return "\n".join(lines + ([f"cut at the limit: {found.cut:,}"] if found.cut else []))
 
 
 @click.command()

@@ -49,12 +49,27 @@ def read_texts(folder: Path) -> dict[str, list[Document]]:
     return groups
 
 
-def _splits(folder: Path) -> Iterator[tuple[str, Path]]:
+def open_split(folder: Path, split: str) -> Iterator[tuple[str, Iterator[Document]]]:
+    """Each subset below `folder` that has the split, and its documents, read as they are asked for."""
+    found = list(_splits(folder, (split,)))
+    if not found:
+        raise MissingError(
+            f"no split '{split}' in '{folder}'",
+            where="texts",
+            mend="name a corpus, a subset or a split of .jsonl files, and with --split the one that is there",
+        )
+    for subset, path in found:
+        yield subset, _documents(path, subset)
+
+
+def _splits(folder: Path, names: tuple[str, ...] = SPLITS) -> Iterator[tuple[str, Path]]:
+    if not folder.is_dir():
+        raise MissingError(f"no folder '{folder}'", where="texts", mend="check the path")
     if _files(folder):
         yield folder.resolve().parent.name, folder
         return
     for subset in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
-        split = next((subset / name for name in SPLITS if _files(subset / name)), None)
+        split = next((subset / name for name in names if _files(subset / name)), None)
         if split is not None:
             yield subset.resolve().name, split
 
@@ -66,6 +81,14 @@ def _files(folder: Path) -> list[Path]:
 def _documents(split: Path, subset: str) -> Iterator[Document]:
     for path in _files(split):
         for number, row in enumerate(jsonl.read(path, _Row), start=1):
-            meta = row.meta if isinstance(row.meta, dict) else {}
+            meta = row.meta if isinstance(row.meta, dict) else _table(row.meta)
             name = row.id or meta.get("id") or f"{path.name}:{number}"
             yield Document(str(name), row.text, subset, meta)
+
+
+def _table(meta: str | None) -> dict[str, Any]:
+    """Facts that a corpus keeps as JSON in a string; nothing where it is none."""
+    try:
+        return msgspec.json.decode(meta or "{}", type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}

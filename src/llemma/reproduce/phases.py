@@ -56,6 +56,8 @@ def train_phase(
             init=init,
             shape=shape if init is None else None,
         )
+    for note in trainer.feed.notes:
+        console.warn(f"{run.name}: {note}")
     facts = trainer.train()
     processes.busy = False
     return facts

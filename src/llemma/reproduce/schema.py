@@ -16,7 +16,7 @@ from llemma.evals.config import EvalConfig
 from llemma.overlap.config import OverlapConfig
 from llemma.prove.config import ProveConfig
 from llemma.tokens.config import TokenizerConfig
-from llemma.train.config import ModelConfig, TrainConfig, problems
+from llemma.train.config import ModelConfig, SweepConfig, TrainConfig, problems
 from llemma.train.schedule import steps_of
 
 
@@ -63,6 +63,8 @@ class LlemmaRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     model: ModelConfig | None = None
     train: dict[str, TrainConfig] = {}
     """Training phases in their order; the first starts from `[model]`, each other continues the one before."""
+    sweep: SweepConfig | None = None
+    """The mixture experiment: which weights of the sources are best, by short runs (`llemma sweep`)."""
     eval: EvalConfig = EvalConfig()
     theorems: TheoremsConfig = TheoremsConfig()
     prove: ProveConfig | None = None
@@ -90,12 +92,51 @@ def check(recipe: Recipe[LlemmaRecipe]) -> None:
         _check_subsets(recipe, value.corpus)
     for name, phase in value.train.items():
         _check_phase(recipe, name, phase)
+    if value.sweep is not None:
+        _check_sweep(recipe, value.sweep)
     if value.train and value.model is None and not any(phase.init for phase in value.train.values()):
         raise RecipeError(
             "a first training phase without a model to start from",
             where=f"{recipe.path} train",
             mend="add a [model] section for random weights, or init = 'CHECKPOINT_FOLDER' in the phase",
         )
+
+
+def swept(value: LlemmaRecipe) -> str:
+    """The name of the phase that the sweep's runs are; raises `RecipeError` where it cannot be told."""
+    name = (value.sweep.phase if value.sweep else "") or (next(iter(value.train)) if len(value.train) == 1 else "")
+    if name not in value.train:
+        raise RecipeError(
+            f"no training phase '{name}'" if name else "which training phase is swept?",
+            where="sweep.phase",
+            mend=f"one of {', '.join(value.train) or 'none: add [train.NAME]'}",
+        )
+    return name
+
+
+def _check_sweep(recipe: Recipe[LlemmaRecipe], sweep: SweepConfig) -> None:
+    name = swept(recipe.value)
+    known = {part.source for part in recipe.value.train[name].mixture}
+    tables = {"compare": sweep.compare, "natural": sweep.natural, "low": sweep.low, "high": sweep.high}
+    tables |= {f"candidates[{i}]": given for i, given in enumerate(sweep.candidates)}
+    wrong = [f"sweep.{key}: {what}" for key, given in tables.items() for what in _faults(given, sweep, known)]
+    wrong += ["sweep.compare: fewer than two sources"] if len(sweep.compare) < 2 else []
+    least = {"draws": 0, "repeats": 1}
+    wrong += [f"sweep.{key} must be at least {limit}" for key, limit in least.items() if getattr(sweep, key) < limit]
+    runs = 1 + len(sweep.candidates) + sweep.draws
+    if runs < len(sweep.compare) + 2:
+        wrong.append(f"{runs} runs cannot tell {len(sweep.compare)} sources apart: at least {len(sweep.compare) + 2}")
+    if wrong:
+        raise RecipeError("\n  ".join(wrong), where=str(recipe.path), mend="change these keys of the recipe")
+
+
+def _faults(given: dict[str, float], sweep: SweepConfig, known: set[str]) -> list[str]:
+    """What is wrong with one table of weights."""
+    wrong = [f"train.{sweep.phase or 'PHASE'}.mixture lacks {name}" for name in sorted(set(given) - known)]
+    wrong += [f"compare lacks {name}" for name in sorted((set(given) & known) - set(sweep.compare))]
+    if given and (min(given.values()) < 0 or not any(given.values())):
+        wrong.append("a weight below 0, or none above")
+    return wrong
 
 
 def _check_phase(recipe: Recipe[LlemmaRecipe], name: str, phase: TrainConfig) -> None:

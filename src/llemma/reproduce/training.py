@@ -10,13 +10,14 @@ from msgspec import structs
 
 from llemma.core.console import Console
 from llemma.core.errors import RecipeError, UsageError
-from llemma.core.files import replacing, write_bytes
+from llemma.core.files import file_digest, replacing, write_bytes
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
 from llemma.corpus import layout
 from llemma.reproduce.phases import lead, stores
 from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
+from llemma.tokens.pairs import PairsConfig, PairsInfo, write_pairs
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
 from llemma.train import slurm
@@ -35,6 +36,25 @@ def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) 
                     infos[name] = write_store(bar.counted(texts), found, out / name)
     copy(found, out / "tokenizer")
     return infos
+
+
+def tokenize_pairs(
+    files: list[Path], tokenizer: Path, out: Path, subset: str, config: PairsConfig, console: Console
+) -> PairsInfo:
+    """Write the store of the subset `subset` from files of questions with answers, and a copy of the tokenizer."""
+    found = load(tokenizer)
+    held = out / "tokenizer" / "tokenizer.json"
+    if held.is_file() and file_digest(held) != found.digest:
+        raise UsageError(
+            "the stores in this folder were made with another tokenizer",
+            where=str(out),
+            mend=f"--tokenizer {out / 'tokenizer'}, or another --out",
+        )
+    with console.progress(f"tokens {subset}", unit="conversations") as bar:
+        info = write_pairs(files, found, out / subset, config, bar.advance)
+    if not held.is_file():
+        copy(found, out / "tokenizer")
+    return info
 
 
 def train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[str, dict[str, Any]] | None:
@@ -62,7 +82,7 @@ def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[st
             stage = training_stage(
                 out,
                 name,
-                _fetched(phase),
+                fetched(phase),
                 tokens=tokens,
                 tokenizer=tokenizer,
                 before=before,
@@ -82,7 +102,7 @@ def write_job(path: Path, name: str, arguments: list[str], gpus: int) -> str:
     return text
 
 
-def _fetched(phase: TrainConfig) -> TrainConfig:
+def fetched(phase: TrainConfig) -> TrainConfig:
     """A phase that starts from a checkpoint of the hub, with the folder that this one was fetched into."""
     if not phase.init.startswith("hf:"):
         return phase

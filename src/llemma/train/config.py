@@ -112,6 +112,42 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Who else is told the metrics, beside metrics.jsonl: `tensorboard`, `wandb`, or a plug-in."""
 
 
+class SweepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Short runs of one training phase over mixtures of its sources, to choose their weights by."""
+
+    phase: str = ""
+    """The training phase that each run is, with other weights; empty means the recipe's only one."""
+    compare: dict[str, float]
+    """The weights that the fitted ones are compared with (Llemma: papers 2, web 4, code 1). Its keys are the sources
+    that are weighted; what else the phase's mixture names (replay) keeps its share in every run."""
+    candidates: list[dict[str, float]] = []
+    """More mixtures to run."""
+    draws: int = 12
+    """Mixtures drawn at random around `natural`, beside `compare` and the candidates."""
+    natural: dict[str, float] = {}
+    """The shares around which mixtures are drawn; empty means those of the tokens there are."""
+    concentration: float = 4.0
+    """Of the Dirichlet distribution they are drawn from; the larger, the closer to `natural`."""
+    low: dict[str, float] = {}
+    """Smallest weights, as shares of the weighted sources together; default 0.02."""
+    high: dict[str, float] = {}
+    """Largest ones; default 0.9, and no more than `max_epochs` of the phase's mixture allow in the target run."""
+    objective: dict[str, float] = {}
+    """Validation subsets whose bits per byte are to be small together, with weights; empty means the weighted sources,
+    each as much as another."""
+    target_tokens: Count = Count(0)
+    """Tokens of the run that the weights are for: each source is cut down so that a proxy run repeats it as often as
+    that run would (arXiv 2606.07597). 0 leaves the stores as they are."""
+    target_available: dict[str, Count] = {}
+    """Tokens of a source in the target run, where the stores at hand are only a part of it."""
+    repeats: int = 1
+    """Runs of the fitted mixture and of `compare`, each with a seed of its own: how much is chance."""
+    seed: int = 0
+    """Of the draws, the cut and the fit; the runs have the phase's own."""
+    keep_models: bool = False
+    """Keep the weights of every run, not its losses alone."""
+
+
 AT_LEAST = {"rollback_after": 1, "replicas": 1, "keep_checkpoints": 1, "checkpoint_every": 1, "log_every": 1}
 NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
 

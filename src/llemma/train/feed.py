@@ -1,7 +1,8 @@
 """The windows of a step: which they are is a function of the seed, the step and the data that was left out.
 
 Windows have places 0, 1, 2, ... in the mixture's order. Step n takes the next `batch` places that no rollback put
-aside, however many processes share them; each takes its slice.
+aside, however many processes share them; each takes its slice. A store in which only answers are learned gives whole
+conversations to a window.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import torch
 from torch import Tensor
 
 from llemma.core.errors import RecipeError
-from llemma.tokens.mixture import Order, Share
+from llemma.tokens.mixture import Order, Share, Windows
+from llemma.tokens.packing import Packed
 from llemma.tokens.store import Store
 from llemma.train.config import TrainConfig
 from llemma.train.mesh import Mesh
 
 Span = tuple[int, int]
 """Places from the first to before the second."""
+
+UNLABELLED = -100
+"""In the place of an id that is not to be predicted, as in transformers and torch."""
 
 
 def joined(spans: Sequence[Span]) -> list[Span]:
@@ -55,10 +60,18 @@ class Feed:
                 mend="choose a batch that is a multiple of the number of processes",
             )
         self.order = Order(dict(stores), planned, config.context, config.seed)
+        self.order.windows = [_packed(windows) for windows in self.order.windows]
         self.sources, self.draws = self.order.schedule(steps * config.batch)
         self.drawn = np.bincount(self.sources, minlength=len(self.order.names))
         self.batch, self.mesh = config.batch, mesh
         self.left_out: list[Span] = []
+        packed = {n: w for n, w in zip(self.order.names, self.order.windows, strict=True) if isinstance(w, Packed)}
+        self.labelled = bool(packed)
+        self.notes = [
+            f"{name}: {windows.too_long:,} conversations are longer than {config.context + 1} tokens and left out"
+            for name, windows in packed.items()
+            if windows.too_long
+        ]
 
     def span(self, first: int, stop: int) -> Span:
         """From the place of step `first`'s first window to that of step `stop`."""
@@ -84,8 +97,29 @@ class Feed:
         rows = [self.order.windows[source].documents(draw) for source, draw in named]
         return torch.from_numpy(np.stack(rows)).to(self.mesh.device)
 
+    def labels(self, step: int) -> Tensor | None:
+        """(rows, context): the ids to predict at each place of `windows`, `UNLABELLED` where nothing is learned; None
+        where everything is."""
+        if not self.labelled:
+            return None
+        found = self.windows(step)[:, 1:]
+        for row, place in enumerate(self.mine(step)):
+            source, draw = self._named(place)
+            windows = self.order.windows[source]
+            if isinstance(windows, Packed):
+                learned = torch.from_numpy(windows.answers(draw)[1:]).to(found.device)
+                found[row, ~learned] = UNLABELLED
+        return found
+
     def _named(self, place: int) -> tuple[int, int]:
         """Source and draw of a place. Places beyond the plan (data was left out) go round it again, with new draws."""
         again, place = divmod(place, len(self.sources))
         source = int(self.sources[place])
         return source, int(self.draws[place]) + again * int(self.drawn[source])
+
+
+def _packed(windows: Windows) -> Windows:
+    """The windows of whole conversations in the place of those cut at any token, for a store with answers."""
+    if windows.store.answers is None:
+        return windows
+    return Packed(windows.store, windows.context, windows.seed)  # type: ignore[return-value]  # the same face

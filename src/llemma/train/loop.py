@@ -216,10 +216,17 @@ class Trainer:
         windows = self.feed.windows(step)
         documents = self.feed.documents(step) if self.config.document_mask else None
         micro, tokens = self.config.micro_batch or len(windows), self.config.batch * self.config.context
+        labels = self.feed.labels(step)
+        if labels is not None:
+            tokens = max(1, round(self.mesh.sums([float((labels >= 0).sum())])[0]))
         total = torch.zeros((), dtype=torch.float64, device=windows.device)
         for start in range(0, len(windows), micro):
             rows = slice(start, start + micro)
-            minimised, nats = self.objective(windows[rows], None if documents is None else documents[rows])
+            minimised, nats = self.objective(
+                windows[rows],
+                None if documents is None else documents[rows],
+                None if labels is None else labels[rows],
+            )
             if self._poisoned(step):
                 minimised, nats = minimised * math.nan, nats * math.nan
             # FSDP takes the mean of the processes' gradients, and the batch has one sum

@@ -12,6 +12,9 @@ from llemma.core.errors import RecipeError
 from llemma.model.llama import Llama, causal_mask
 from llemma.train.config import TrainConfig
 
+UNLABELLED = -100
+"""In the place of an id that is not to be predicted, as in transformers and torch."""
+
 
 class Objective(nn.Module):
     """Windows (rows, T + 1) -> what is minimised and the negative log-likelihood, both summed, in nats.
@@ -30,19 +33,25 @@ class Objective(nn.Module):
             )
         self.network, self.config, self.autocast = network, config, autocast
 
-    def forward(self, windows: Tensor, documents: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`documents`, shaped as `windows`, number the documents that attention stays within."""
-        ids, targets = windows[:, :-1], windows[:, 1:].flatten()
+    def forward(
+        self, windows: Tensor, documents: Tensor | None = None, labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """`documents`, shaped as `windows`, number the documents that attention stays within; `labels` (rows, T) are
+        the ids to predict, or -100 where nothing is learned."""
+        ids, targets = windows[:, :-1], (windows[:, 1:] if labels is None else labels).flatten()
         where: dict[str, Any] = {} if documents is None else {"mask": document_mask(documents[:, :-1])}
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.autocast):
             if self.config.loss_chunk:
                 return self._chunked(ids, targets, where)
             logits = self.network(ids, **where)
-        return _minimised(logits.float().flatten(0, 1), targets, self.config.z_loss)
+        counted = targets != UNLABELLED
+        return _minimised(logits.flatten(0, 1)[counted].float(), targets[counted], self.config.z_loss)
 
     def _chunked(self, ids: Tensor, targets: Tensor, where: dict[str, Any]) -> tuple[Tensor, Tensor]:
         assert isinstance(self.network, Llama)
-        hidden, weight = self.network.hidden(ids, **where).flatten(0, 1), self.network.lm_head.weight
+        counted = targets != UNLABELLED
+        hidden, weight = self.network.hidden(ids, **where).flatten(0, 1)[counted], self.network.lm_head.weight
+        targets = targets[counted]
         dtype = torch.bfloat16 if self.autocast else weight.dtype
         return chunked_loss(hidden.to(dtype), weight.to(dtype), targets, self.config.loss_chunk, self.config.z_loss)
 

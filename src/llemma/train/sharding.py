@@ -42,13 +42,17 @@ class Start:
         if self.init is None:
             return Llama(self.sizes()).init_weights(self.config.seed)
         options: dict[str, Any] = {"implementation": self.config.implementation, "rope_theta": self.config.rope_theta}
-        return cast(Llama, network.load(self.init, **options, say=self.console.warn))
+        found = network.load(self.init, **options, say=self.console.warn)
+        if isinstance(found, Llama):
+            found.config = reaching(found.config, self.config.context)
+        return cast(Llama, found)
 
     def sizes(self) -> LlamaConfig:
         """What the network computes."""
         if self.init is None:
-            return LlamaConfig(vocab_size=self.tokenizer.vocab_size, **msgspec.to_builtins(self.shape))
-        config, base = weights.read_config(self.init), self.config.rope_theta
+            config = LlamaConfig(vocab_size=self.tokenizer.vocab_size, **msgspec.to_builtins(self.shape))
+            return reaching(config, self.config.context)
+        config, base = reaching(weights.read_config(self.init), self.config.context), self.config.rope_theta
         return config if base is None else msgspec.structs.replace(config, rope_theta=base)
 
     def empty(self) -> Llama:
@@ -79,6 +83,17 @@ class Start:
         else:
             drawn = dict(self.whole().named_parameters())
             fill(model, lambda name, start, stop: drawn[name].detach()[start:stop])
+
+
+def reaching(config: LlamaConfig, context: int) -> LlamaConfig:
+    """`config` of a network that is trained on windows of `context` tokens: it is made for at least so many positions.
+
+    Under "dynamic NTK" that number is the length at which the base begins to grow, and stays.
+    """
+    grows = config.rope_scaling is not None and config.rope_scaling.rope_type == "dynamic"
+    if grows or context <= config.max_position_embeddings:
+        return config
+    return msgspec.structs.replace(config, max_position_embeddings=context)
 
 
 def lay_out(start: Start, mesh: Mesh) -> Objective:
