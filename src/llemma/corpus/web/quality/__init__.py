@@ -1,0 +1,16 @@
+"""Which pages are worth keeping: each test is a document step that keeps a page or says why not.
+
+prose       what words there are besides formulas, code and addresses
+plain       length, formulas, accents, web furniture, macro lines
+language    whether the prose is English
+features    words and pairs of words by number
+score       the mathematics score and its step
+training    where scores come from, and how good they are
+perplexity  under a language model that the user has
+addresses   blacklist, libretexts
+passes      the paper's two passes, a step each
+"""
+
+from llemma.corpus.web.quality.language import english
+
+__all__ = ["english"]
