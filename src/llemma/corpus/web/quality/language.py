@@ -18,11 +18,16 @@ from llemma.corpus.web.quality.prose import opening, words
 SURE_SHARE = 0.3
 """Share of function words from which on a text of `SURE_WORDS` words is English without asking further."""
 SURE_WORDS = 50
-FEWEST_LETTERS = 100
+FEWEST_LETTERS = 60
 """Letters needed to tell the language; a page of formulas with fewer is kept."""
 SEEN = 3_000
 """Letters that the identifier reads."""
 
+UNDECIDED = 0.5
+"""Where no language has this probability (names, symbols, single words), English gets it: it cannot be told."""
+
+_LIKE_ENGLISH = ("en", "la", "pcm", "sco")
+"""Lists of mathematical terms look like Latin or a creole; hardly a page is in these."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 _FUNCTION = (
@@ -34,7 +39,7 @@ _FUNCTION_WORDS = frozenset(_FUNCTION.split())
 
 
 def english_probability(text: str) -> float:
-    """How likely the prose of `text` is English, in [0, 1]; 1 for a text with too few letters to tell."""
+    """How likely the prose of `text` is English, in [0, 1]; 1 for too few letters to tell, 0.5 where none is likely."""
     start = opening(text, SEEN)
     if sum(map(str.isalpha, start)) < FEWEST_LETTERS:
         return 1.0
@@ -42,7 +47,9 @@ def english_probability(text: str) -> float:
     share = sum(word in _FUNCTION_WORDS for word in found) / max(1, len(found))
     if len(found) >= SURE_WORDS and share >= SURE_SHARE:
         return 1.0
-    return float(dict(_identifier().rank(start)).get("en", 0.0))
+    ranks = dict(_identifier().rank(start))
+    english = float(sum(ranks.get(name, 0.0) for name in _LIKE_ENGLISH))
+    return english if max(ranks.values()) >= UNDECIDED else max(english, UNDECIDED)
 
 
 @lru_cache(maxsize=1)

@@ -13,9 +13,11 @@ GAP = "\0"
 MAX_CHARS = 500_000
 """What lies beyond does not change what a page is about."""
 
-# Every repetition is bounded or ends at a character it cannot contain: no text makes this quadratic.
+# Every repetition is bounded or ends at what would begin the next one: no text makes this quadratic.
 _CODE = r"```.*?(?:```|\Z)|`[^`\n]{0,2000}`"
-_FORMULA = r"(?<!\\)\$\$[^$]{0,8000}\$\$|(?<!\\)\$[^$]{1,4000}\$|\\\([^$]{0,4000}?\\\)|\\\[[^$]{0,8000}?\\\]"
+_FORMULA = (
+    r"(?<!\\)\$\$[^$]{0,8000}\$\$|(?<!\\)\$[^$]{1,4000}\$|\\\((?:[^\\$]|\\[^()])*+\\\)|\\\[(?:[^\\$]|\\[^\[\]])*+\\\]"
+)
 _ASIDE = re.compile(rf"{_CODE}|{_FORMULA}|https?://\S+|\\[A-Za-z]+\*?", re.DOTALL)
 # A run of letters without end (base64, a script without blanks) counts as words of 30 letters.
 _WORD = re.compile(r"[^\W\d_]{1,30}(?:['’][^\W\d_]{1,5})?|\0")

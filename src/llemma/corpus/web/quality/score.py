@@ -51,14 +51,19 @@ def logit(weights: Weights, bias: float, found: NDArray[np.int64]) -> float:
 
 
 def save(model: ScoreModel, path: Path) -> None:
-    """Write `model` as safetensors: `weights` in half precision, `bias`, and `about` as the metadata."""
-    from safetensors.numpy import save as encode
+    """Write `model` as safetensors: `weights` in half precision, `bias`, and `about` as the metadata.
 
-    tensors: dict[str, NDArray[Any]] = {
-        "weights": model.weights.astype(np.float16),
-        "bias": np.array([model.bias], np.float32),
+    The library's own writer puts the metadata in another order each time; a score is named by its bytes.
+    """
+    weights, bias = model.weights.astype("<f2").tobytes(), np.array([model.bias], "<f4").tobytes()
+    header = {
+        "__metadata__": {"format": FORMAT, **model.about},
+        "weights": {"dtype": "F16", "shape": [len(model.weights)], "data_offsets": [0, len(weights)]},
+        "bias": {"dtype": "F32", "shape": [1], "data_offsets": [len(weights), len(weights) + len(bias)]},
     }
-    write_bytes(path, encode(tensors, metadata={"format": FORMAT, **model.about}))
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    write_bytes(path, struct.pack("<Q", len(text)) + text + weights + bias)
 
 
 def load(path: Path) -> ScoreModel:
@@ -90,7 +95,8 @@ def _checked(tensors: dict[str, Any], about: dict[str, str], path: Path) -> Scor
     if about.pop("format", "") != FORMAT or set(tensors) != {"weights", "bias"}:
         raise _refused(path, "a safetensors file of something else")
     weights, bias = tensors["weights"], tensors["bias"]
-    if weights.dtype != np.float16 or weights.ndim != 1 or weights.size.bit_count() != 1 or bias.shape != (1,):
+    right = weights.dtype == np.float16 and bias.dtype == np.float32 and weights.ndim == 1 and bias.shape == (1,)
+    if not right or weights.size.bit_count() != 1:
         raise _refused(path, "wrong shapes")
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         raise _refused(path, "weights that are no numbers")

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llemma.core.errors import DataError
-from llemma.core.files import digest
 from llemma.corpus.web.quality.features import buckets
 from llemma.corpus.web.quality.score import ScoreModel, Weights, logit
 
@@ -91,15 +90,23 @@ def train(examples: Sequence[Example], *, seed: int = 0, size: int = BUCKETS, ab
     """A score from `examples`; raises `DataError` where a part lacks one of the labels. Equal input, equal weights."""
     parts = {name: [row for row in examples if row.part == name] for name in ("train", "calibrate", "held_out")}
     _enough(examples, parts)
-    weights, bias = _fit(parts["train"], size, seed)
+    weights, bias = fit(parts["train"], size, seed)
     slope, shift = _calibrated(_logits(parts["calibrate"], weights, bias), _labels(parts["calibrate"]))
     weights = (weights * slope).astype(np.float16).astype(np.float32)  # as they are stored
     bias = float(np.float32(bias * slope + shift))
     counts = {name: str(len(rows)) for name, rows in parts.items()}
-    facts = {**about, **counts, "rows": digest([(row.found.tolist(), row.mathematical) for row in examples])}
-    held = measure(_sigmoid(_logits(parts["held_out"], weights, bias)), _labels(parts["held_out"]))
+    facts = {**about, **counts, "rows": _digest(examples)}
+    held = measure(probabilities(parts["held_out"], weights, bias), _labels(parts["held_out"]))
     facts |= {"precision": f"{held.precision:.3f}", "recall": f"{held.recall:.3f}", "auc": f"{held.auc:.4f}"}
     return Trained(ScoreModel(weights, bias, facts), held)
+
+
+def _digest(examples: Sequence[Example]) -> str:
+    """What names the training data."""
+    state = hashlib.blake2b(digest_size=8)
+    for row in examples:
+        state.update(f"{row.mathematical} {row.part} {len(row.found)}\n".encode() + row.found.tobytes())
+    return state.hexdigest()
 
 
 def _enough(examples: Sequence[Example], parts: dict[str, list[Example]]) -> None:
@@ -114,8 +121,8 @@ def _enough(examples: Sequence[Example], parts: dict[str, list[Example]]) -> Non
         )
 
 
-def _fit(rows: Sequence[Example], size: int, seed: int) -> tuple[Weights, float]:
-    """Logistic regression by AdaGrad; both labels weigh the same in sum."""
+def fit(rows: Sequence[Example], size: int, seed: int) -> tuple[Weights, float]:
+    """Weights (shape `(size,)`) and intercept of a logistic regression by AdaGrad; both labels weigh the same."""
     weights, squares, bias = np.zeros(size, np.float32), np.full(size, 1e-6, np.float32), 0.0
     labels, order = _labels(rows), np.random.default_rng(seed)
     share = labels.mean()
@@ -145,6 +152,11 @@ def _slopes(rows: Sequence[Example], error: Floats) -> tuple[NDArray[np.int64], 
 
 def _logits(rows: Sequence[Example], weights: Weights, bias: float) -> Floats:
     return np.array([logit(weights, bias, row.found) for row in rows], np.float64)
+
+
+def probabilities(rows: Sequence[Example], weights: Weights, bias: float) -> Floats:
+    """The scores of `rows` under these weights; shape `(len(rows),)`."""
+    return _sigmoid(_logits(rows, weights, bias))
 
 
 def _labels(rows: Iterable[Example]) -> Floats:
