@@ -9,5 +9,5 @@ mkdir -p "$folder"
 python="${PYTHON:-.venv/bin/python}"
 "$python" bench/starter_rows.py "$folder/rows.jsonl" "$folder"
 "$python" -m llemma corpus train-score "$folder/rows.jsonl" \
-    --about "passages of 39 Debian documentation packages, 17 of them mathematical (docs/quality.md)" \
+    --about "passages of 39 Debian documentation packages, 17 of them mathematical" \
     --out src/llemma/corpus/web/quality/starter.safetensors

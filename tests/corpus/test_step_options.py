@@ -17,8 +17,12 @@ from llemma.corpus.web.quality.score import STARTER, MathScore, load, save
 STEPS = ["math-score", "addresses"]
 
 
+def made(steps: list[str], options: dict[str, dict[str, object]]) -> SourceConfig:
+    return SourceConfig("folder", "web", steps, {"inputs": ["."]}, step_options=options)
+
+
 def source(**options: object) -> SourceConfig:
-    return SourceConfig("folder", "web", STEPS, {"math-score": options}, {"inputs": ["."]})
+    return made(STEPS, {"math-score": options})
 
 
 def test_options_reach_the_step() -> None:
@@ -45,9 +49,7 @@ def test_every_step_with_options_opens_and_keeps_its_files() -> None:
     ],
 )
 def test_wrong_options_are_told_with_their_place(step: str, options: dict[str, object], problem: str) -> None:
-    config = SourceConfig("folder", "web", ["math-score", "not-empty"], {step: options}, {"inputs": ["."]})
-    if step == "perplexity":
-        config = SourceConfig("folder", "web", ["perplexity"], {}, {"inputs": ["."]})
+    config = made(["perplexity"] if step == "perplexity" else ["math-score", "not-empty"], {step: options})
     with pytest.raises(RecipeError, match="refused") as error:
         open_sources(CorpusConfig({"pages": config}))
     assert f"corpus.sources.pages.{problem}" in error.value.what

@@ -16,8 +16,6 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Folder of the corpus its documents go to; several sources may share one."""
     steps: list[str] = []
     """Names of the document steps, applied in this order; the first that drops a document ends its way."""
-    step_options: dict[str, dict[str, Any]] = {}
-    """Options of those steps that have some, by the step's name, checked strictly against its fields."""
     options: dict[str, Any] = {}
     """The plug-in's own options, checked strictly against its fields."""
     optional: bool = False
@@ -28,6 +26,8 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the documents in the validation split; the corpus' own share when left out."""
     test: float | None = None
     """Share of the documents in the test split; the corpus' own share when left out."""
+    step_options: dict[str, dict[str, Any]] = {}
+    """Options of those steps that have some, by the step's name, checked strictly against its fields."""
 
 
 class SlurmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,5 +12,6 @@ passes      the paper's two passes, a step each
 """
 
 from llemma.corpus.web.quality.language import english
+from llemma.corpus.web.quality.plain import few_accents, has_formulas, little_boilerplate, long_enough, no_macro_lines
 
-__all__ = ["english"]
+__all__ = ["english", "few_accents", "has_formulas", "little_boilerplate", "long_enough", "no_macro_lines"]

@@ -23,11 +23,13 @@ FEWEST_LETTERS = 60
 SEEN = 3_000
 """Letters that the identifier reads."""
 
+DECIDED = 0.7
+POSSIBLE = 0.05
+"""Where no language has the first probability and English the second (names, symbols, lists of mathematical terms,
+which look like Latin), the language cannot be told, and English gets at least `UNDECIDED`. Danish and Norwegian share
+theirs, and leave English none."""
 UNDECIDED = 0.5
-"""Where no language has this probability (names, symbols, single words), English gets it: it cannot be told."""
 
-_LIKE_ENGLISH = ("en", "la", "pcm", "sco")
-"""Lists of mathematical terms look like Latin or a creole; hardly a page is in these."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 _FUNCTION = (
@@ -48,8 +50,9 @@ def english_probability(text: str) -> float:
     if len(found) >= SURE_WORDS and share >= SURE_SHARE:
         return 1.0
     ranks = dict(_identifier().rank(start))
-    english = float(sum(ranks.get(name, 0.0) for name in _LIKE_ENGLISH))
-    return english if max(ranks.values()) >= UNDECIDED else max(english, UNDECIDED)
+    english = float(ranks.get("en", 0.0))
+    undecided = max(ranks.values()) < DECIDED and english >= POSSIBLE
+    return max(english, UNDECIDED) if undecided else english
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -68,39 +68,51 @@ def save(model: ScoreModel, path: Path) -> None:
 
 def load(path: Path) -> ScoreModel:
     """Read a score; `MissingError` where there is none, `DataError` for a file that is not one."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as decode
-
     try:
         if path.stat().st_size > MAX_BYTES:
             raise _refused(path, f"larger than {MAX_BYTES:,} bytes")
         data = path.read_bytes()
-        tensors, about = decode(data), _metadata(data)
     except OSError as error:
         mend = "train one: llemma corpus train-score LABELLED.jsonl --out score.safetensors"
         raise MissingError(f"no score file {path}", mend=mend) from error
-    except (SafetensorError, ValueError, KeyError, struct.error, msgspec.DecodeError) as error:
+    try:
+        return _decoded(data)
+    except (ValueError, struct.error) as error:  # msgspec's errors are ValueErrors, as is UnicodeDecodeError
         raise _refused(path, str(error)) from error
-    return _checked(tensors, about, path)
 
 
-def _metadata(data: bytes) -> dict[str, str]:
-    """The header of a safetensors file: its length in 8 bytes, then JSON."""
+def _decoded(data: bytes) -> ScoreModel:
+    """A safetensors file (8 bytes of length, a JSON header, the tensors) of exactly our form, or ValueError."""
     (size,) = struct.unpack("<Q", data[:8])
-    header = msgspec.json.decode(data[8 : 8 + size], type=dict[str, Any])
-    return msgspec.convert(header.get("__metadata__", {}), dict[str, str])
-
-
-def _checked(tensors: dict[str, Any], about: dict[str, str], path: Path) -> ScoreModel:
-    if about.pop("format", "") != FORMAT or set(tensors) != {"weights", "bias"}:
-        raise _refused(path, "a safetensors file of something else")
-    weights, bias = tensors["weights"], tensors["bias"]
-    right = weights.dtype == np.float16 and bias.dtype == np.float32 and weights.ndim == 1 and bias.shape == (1,)
-    if not right or weights.size.bit_count() != 1:
-        raise _refused(path, "wrong shapes")
+    header, body = msgspec.json.decode(data[8 : 8 + size], type=_Header), data[8 + size :]
+    if header.about.pop("format", "") != FORMAT:
+        raise ValueError("a safetensors file of something else")
+    weights, bias = _tensor(header.weights, "F16", "<f2", body), _tensor(header.bias, "F32", "<f4", body)
+    if len(weights).bit_count() != 1 or len(bias) != 1:
+        raise ValueError("wrong shapes")
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise _refused(path, "weights that are no numbers")
-    return ScoreModel(weights.astype(np.float32), float(bias[0]), about)
+        raise ValueError("weights that are no numbers")
+    return ScoreModel(weights, float(bias[0]), header.about)
+
+
+class _Tensor(msgspec.Struct):
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    weights: _Tensor
+    bias: _Tensor
+    about: dict[str, str] = msgspec.field(name="__metadata__", default_factory=dict)
+
+
+def _tensor(told: _Tensor, dtype: str, form: str, body: bytes) -> Weights:
+    begin, end = told.data_offsets
+    part = body[begin:end] if 0 <= begin <= end <= len(body) else b""
+    if told.dtype != dtype or not part or told.shape != [len(part) // np.dtype(form).itemsize]:
+        raise ValueError("wrong types or shapes")
+    return np.frombuffer(part, form).astype(np.float32)
 
 
 def _refused(path: Path, why: str) -> DataError:
