@@ -9,7 +9,6 @@ the same idea: pages whose path says that they are profiles, catalogues, searche
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ import msgspec
 
 from llemma.core.errors import MissingError
 from llemma.core.types import Document, Drop
+from llemma.corpus.web.quality.fresh import kept
 from llemma.corpus.web.quality.plain import formulas
 
 BLACKLIST = (
@@ -41,7 +41,7 @@ LIBRETEXTS_KEPT = ("math", "phys", "stats")
 """Beginnings of the subdomains of libretexts.org that are kept with or without formulas."""
 
 
-@lru_cache(maxsize=4)
+@kept
 def _patterns(file: str) -> tuple[str, ...]:
     if not file:
         return BLACKLIST
@@ -88,5 +88,5 @@ class Addresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def libretexts(document: Document) -> Document | Drop:
     """Drops pages of libretexts.org without formulas, outside of mathematics, physics and statistics."""
     host, _ = _host_and_path(str(document.meta.get("url", "")))
-    kept = host.startswith(LIBRETEXTS_KEPT) or not LIBRETEXTS.search(host) or formulas(document)
-    return document if kept else Drop(f"libretexts without formulas: {host}")
+    right = host.startswith(LIBRETEXTS_KEPT) or not LIBRETEXTS.search(host) or formulas(document)
+    return document if right else Drop(f"libretexts without formulas: {host}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -16,6 +15,7 @@ import msgspec
 
 from llemma.core.errors import DataError, MissingError
 from llemma.core.types import Document, Drop
+from llemma.corpus.web.quality.fresh import kept
 from llemma.corpus.web.quality.prose import prose
 
 FIRST_PASS = 30_000.0
@@ -144,7 +144,7 @@ def _kenlm() -> Any:
     return Model
 
 
-@lru_cache(maxsize=2)
+@kept
 def opened(path: str) -> PerplexityModel:
     """The model at `path`; ARPA by its ending, else KenLM's binary format. Kept for the process."""
     if not Path(path).is_file():

@@ -8,7 +8,6 @@ logistic regression on hashed words and pairs of words. `training` makes one, `s
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from llemma.core.errors import DataError, MissingError
 from llemma.core.files import write_bytes
 from llemma.core.types import Document, Drop
 from llemma.corpus.web.quality.features import buckets
+from llemma.corpus.web.quality.fresh import kept
 from llemma.corpus.web.quality.plain import formulas
 
 STARTER = Path(__file__).with_name("starter.safetensors")
@@ -119,7 +119,7 @@ def _refused(path: Path, why: str) -> DataError:
     return DataError(f"not a mathematics score: {why}", where=str(path), mend="use what `train-score` wrote")
 
 
-@lru_cache(maxsize=4)
+@kept
 def opened(path: str) -> ScoreModel:
     """The score at `path`, the starter for an empty one; kept for the process."""
     return load(Path(path) if path else STARTER)
