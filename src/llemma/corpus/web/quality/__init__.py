@@ -8,6 +8,7 @@ score       the mathematics score and its step
 training    where scores come from, and how good they are
 perplexity  under a language model that the user has
 addresses   blacklist, libretexts
+fresh       models and lists are read once, and again when they change
 passes      the paper's two passes, a step each
 """
 
