@@ -1,4 +1,4 @@
-"""`llemma corpus build|extract|latex|steps|dedup|show|stats`."""
+"""`llemma corpus build|extract|latex|steps|dedup|train-score|show|stats`."""
 
 from __future__ import annotations
 
@@ -130,6 +130,22 @@ def dedup(inputs: tuple[Path, ...], out: Path, threshold: float, console: Consol
     counts = dedup_files(inputs, out, threshold=threshold, console=console)
     copies = f"{counts.exact:,} exact and {counts.near:,} near copies"
     console.emit(counts, f"{counts.kept:,} of {counts.rows:,} rows: {out}; {copies}: {out / 'clusters.jsonl'}")
+
+
+@corpus.command()
+@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.option("--out", required=True, type=FOLDER, help="The score, a safetensors file.")
+@click.option("--held-out", default=0.2, type=click.FloatRange(0.01, 0.9), help="Share of the rows to measure on.")
+@click.option("--seed", default=0, help="Decides which rows are held out, and the order of training.")
+@click.option("--about", default="", help="What data cards say it was trained on; default the files' names.")
+@common
+def train_score(inputs: tuple[Path, ...], out: Path, held_out: float, seed: int, about: str, console: Console) -> None:
+    """A mathematics score from rows {text or html, label, group?}; label is math or other, or 1 or 0."""
+    from llemma.corpus.train_score import quality_text, train_score_files
+
+    found = train_score_files(inputs, out, held_out=held_out, seed=seed, trained_on=about, console=console)
+    use = f'  next: step_options.math-score = {{ model = "{out}" }} in a recipe whose steps have math-score'
+    console.emit(found, f"{quality_text(found)}\nscore: {out}\n{use}")
 
 
 @corpus.command()

@@ -16,6 +16,7 @@ import msgspec
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
+from llemma.core.errors import MissingError
 from llemma.core.files import digest, file_digest
 from llemma.core.registry import find, load_plugin
 from llemma.core.types import Document, Drop, Dropped, Problem
@@ -64,16 +65,25 @@ def plugin_files() -> list[Path]:
 
 
 def plugin_rules(config: SourceConfig) -> list[str]:
-    """What names the recipe's plug-ins as far as they decide what this source gives: nothing where it uses none.
+    """What names the recipe's plug-ins and the files of its steps (models, lists) as far as they decide what this
+    source gives: nothing where it uses none.
 
     A plug-in decides by what it registers. Where it cannot be told which file an object comes from (a partial, say),
     all of them count.
     """
+    steps = open_steps(config)
+    files = [_step_file(path, name) for name, step in steps for path in getattr(step, "files", list)()]
     loaded = plugin_files()
     if not loaded:
-        return []
-    used = [find("source", config.kind), *(step for _, step in open_steps(config))]
-    return [part for what in used for part in _origin(what, loaded)]
+        return files
+    makers = [type(step) if isinstance(step, msgspec.Struct) else step for _, step in steps]
+    return [part for what in (find("source", config.kind), *makers) for part in _origin(what, loaded)] + files
+
+
+def _step_file(path: Path, step: str) -> str:
+    if not path.is_file():
+        raise MissingError(f"no file {path}", where=f"step {step}", mend="check the path in the recipe's step_options")
+    return file_digest(path)
 
 
 def _origin(what: Any, loaded: list[Path]) -> list[str]:

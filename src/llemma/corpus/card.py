@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from llemma.core.types import SPLITS
-from llemma.corpus.config import CorpusConfig
+from llemma.corpus.check import open_steps
+from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.layout import CorpusStats, Count, SourceStats
 
 
@@ -52,10 +55,10 @@ def _source(name: str, stats: SourceStats, config: CorpusConfig) -> str:
     settings = config.sources[name]
     if stats.skipped:
         return f"### {name}\n\nLeft out: {stats.skipped}"
-    options = msgspec.json.encode(settings.options, order="sorted").decode()
     facts = [
-        f"- kind `{settings.kind}`, subset `{stats.subset}`, {stats.units} units, options `{options}`",
+        f"- kind `{settings.kind}`, subset `{stats.subset}`, {stats.units} units, options `{_json(settings.options)}`",
         f"- steps: {', '.join(f'`{step}`' for step in settings.steps) or 'none'}",
+        *_judges(settings),
         f"- kept: {stats.kept.docs:,} documents, {megabytes(stats.kept)}",
     ]
     rows = [
@@ -63,6 +66,16 @@ def _source(name: str, stats: SourceStats, config: CorpusConfig) -> str:
     ]
     table = "\n\n" + _table(["dropped by", "reason", "documents"], rows) if rows else ""
     return f"### {name}\n\n" + "\n".join(facts) + table
+
+
+def _judges(settings: SourceConfig) -> list[str]:
+    """What the steps' options are, and of the models among them what they were trained on."""
+    lines = [f"- options of `{name}`: `{_json(options)}`" for name, options in settings.step_options.items()]
+    return lines + [f"- `{name}`: {step.about()}" for name, step in open_steps(settings) if hasattr(step, "about")]
+
+
+def _json(options: dict[str, Any]) -> str:
+    return msgspec.json.encode(options, order="sorted").decode()
 
 
 def _making(config: CorpusConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import structs
@@ -28,7 +28,7 @@ def open_sources(config: CorpusConfig) -> dict[str, Source]:
     opened: dict[str, Source] = {}
     for name, source in config.sources.items():
         path = f"corpus.sources.{name}"
-        problems += [*_source_limits(name, source, config), *_unknown_steps(source, path)]
+        problems += [*_source_limits(name, source, config), *_wrong_steps(source, path)]
         found, wrong = _open(source, path)
         problems += wrong
         if found is not None:
@@ -67,7 +67,17 @@ def open_source(config: SourceConfig, path: str) -> Source:
 
 def open_steps(config: SourceConfig) -> list[tuple[str, Step]]:
     """The steps of a source with their names."""
-    return [(name, find("step", name)) for name in config.steps]
+    return [(name, open_step(name, config.step_options.get(name))) for name in config.steps]
+
+
+def open_step(name: str, options: dict[str, Any] | None = None) -> Step:
+    """A step by name: a function as it is, or a struct of options that is called like one, made of `options`."""
+    found = find("step", name)
+    return cast(Step, msgspec.convert(options or {}, found) if _has_options(found) else found)
+
+
+def _has_options(step: Any) -> bool:
+    return isinstance(step, type) and issubclass(step, msgspec.Struct)
 
 
 def _open(config: SourceConfig, path: str) -> tuple[Source | None, list[str]]:
@@ -100,12 +110,20 @@ def _wrong_options(kind: Any, options: dict[str, Any], path: str) -> Iterator[st
             yield f"{path}.{key}: missing"
 
 
-def _unknown_steps(config: SourceConfig, path: str) -> Iterator[str]:
+def _wrong_steps(config: SourceConfig, path: str) -> Iterator[str]:
     for number, name in enumerate(config.steps):
         try:
-            find("step", name)
+            step = find("step", name)
         except LlemmaError as error:
             yield f"{path}.steps[{number}]: {error.what}; {error.mend}"
+            continue
+        options, place = config.step_options.get(name, {}), f"{path}.step_options.{name}"
+        if _has_options(step):
+            yield from _wrong_options(step, options, place)
+        elif options:
+            yield f"{place}: the step has no options"
+    for name in config.step_options.keys() - set(config.steps):
+        yield f"{path}.step_options.{name}: no such step here; {suggest(name, config.steps) or 'add it to steps'}"
 
 
 def _limits(config: CorpusConfig) -> Iterator[str]:

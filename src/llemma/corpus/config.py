@@ -26,6 +26,8 @@ class SourceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the documents in the validation split; the corpus' own share when left out."""
     test: float | None = None
     """Share of the documents in the test split; the corpus' own share when left out."""
+    step_options: dict[str, dict[str, Any]] = {}
+    """Options of those steps that have some, by the step's name, checked strictly against its fields."""
 
 
 class SlurmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

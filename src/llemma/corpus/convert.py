@@ -14,6 +14,7 @@ from llemma.core.console import Console, Progress
 from llemma.core.errors import MissingError, UsageError
 from llemma.core.files import file_digest
 from llemma.core.types import Document, Drop, Dropped
+from llemma.corpus.check import open_step
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.arxiv import Arxiv
 from llemma.corpus.sources.warc import Warc
@@ -63,7 +64,7 @@ def extract_files(inputs: Sequence[Path], out: Path, *, every: bool, console: Co
     Dropped pages go to `dropped_path(out)` with their reasons; `every` keeps all pages and applies no filter. A damaged
     record is told with its file and place, and reading goes on at the next.
     """
-    steps: list[tuple[str, Step]] = [] if every else [(name, registry.find("step", name)) for name in STEPS]
+    steps: list[tuple[str, Step]] = [] if every else [(name, open_step(name)) for name in STEPS]
     files = [file for path in inputs for file in _page_files(path)]
     items = (_stepped(item, steps) for file in files for item in _pages(file, every))
     return _write(items, _page_row, out, "extract", "pages", console)

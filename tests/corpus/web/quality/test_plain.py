@@ -1,4 +1,4 @@
-"""The document steps keep mathematics and name their reasons."""
+"""The plain steps keep mathematics and name their reasons."""
 
 # ruff: noqa: E501
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from llemma.core.types import Document, Drop
-from llemma.corpus.web import quality
+from llemma.corpus.web.quality import plain
 
 ENGLISH = "The number of ways to choose the pairs is the same as the number of edges, and this is what we had to show for all of them. "
 GERMAN = "Die Anzahl der Möglichkeiten ist gleich der Zahl aller Kanten, und genau das war für jede einzelne von ihnen zu zeigen. "
@@ -20,12 +20,11 @@ def document(text: str, **meta: object) -> Document:
 @pytest.mark.parametrize(
     ("step", "text", "reason"),
     [
-        (quality.long_enough, "short", "too short"),
-        (quality.has_formulas, "It costs \\$5 and `$x$`.", "no formulas"),
-        (quality.english, GERMAN * 3, "not English"),
-        (quality.few_accents, GERMAN * 3, "accented"),
+        (plain.long_enough, "short", "too short"),
+        (plain.has_formulas, "It costs \\$5 and `$x$`.", "no formulas"),
+        (plain.few_accents, GERMAN * 3, "accented"),
         (
-            quality.little_boilerplate,
+            plain.little_boilerplate,
             "Login to subscribe to the newsletter. Cookies and password, copyright. " * 5,
             "boilerplate",
         ),
@@ -38,8 +37,14 @@ def test_dropped_with_reason(step: Callable[[Document], Document | Drop], text: 
 
 @pytest.mark.parametrize(
     "step",
-    [quality.long_enough, quality.has_formulas, quality.english, quality.few_accents, quality.little_boilerplate],
+    [plain.long_enough, plain.has_formulas, plain.few_accents, plain.little_boilerplate, plain.no_macro_lines],
 )
 def test_mathematical_english_is_kept(step: Callable[[Document], Document | Drop]) -> None:
     kept = document(ENGLISH * 2 + "Let $\\text{für} = x$ and ℝ, Poincaré said." + ENGLISH * 3)
     assert step(kept) is kept
+
+
+def test_lines_of_macros_go() -> None:
+    text = "Before\n\\newcommand{\\a}{b} \\newcommand{\\c}{d}\nOne \\newcommand stays\nAfter"
+    result = plain.no_macro_lines(document(text, url="u"))
+    assert result == document("Before\nOne \\newcommand stays\nAfter", url="u")
