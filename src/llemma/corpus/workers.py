@@ -1,7 +1,7 @@
 """Worker processes that can be killed: whatever an input does to one, it costs that input alone.
 
 A piece of work that takes too much time or memory, or that crashes the interpreter, gives `Lost` with the reason; its
-worker is replaced and the others' work goes on. Results come in the order of the pieces, however many workers there are.
+worker is replaced and the others' work goes on. Results come in the order of the pieces, however many workers work.
 """
 
 from __future__ import annotations
