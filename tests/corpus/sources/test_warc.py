@@ -12,7 +12,7 @@ import pytest
 from llemma.core.errors import DataError, MissingError
 from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Unit
-from llemma.corpus.sources.warc import Warc, is_html
+from llemma.corpus.sources.warc import Warc
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT / "../shared/raw/web/pages.warc.gz"
@@ -182,15 +182,6 @@ def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
     ids = [item.id for item in first]
     assert len(set(ids)) == 3 and ids == [item.id for item in second]
     assert ids[0] == "https://a.example/same/1@20260101000000"
-
-
-def test_is_html_order() -> None:
-    assert (
-        is_html(b"", "text/html; charset=x")
-        and is_html(b"", "", "application/xhtml+xml")
-        and is_html(b"  <!DOCTYPE HTML>")
-    )
-    assert not is_html(b"<html>", "image/png") and not is_html(b"{}", "")
 
 
 @pytest.mark.slow
