@@ -42,7 +42,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def read(path: Path) -> Document | Dropped:
     source = Arxiv(inputs=[str(path)])
     (unit,) = source.units(None)  # type: ignore[arg-type]
-    (item,) = source.read(unit, "arxiv")
+    (item,) = source.read_here(unit, "arxiv")
     return item
 
 
@@ -157,7 +157,7 @@ def test_missing() -> None:
 def test_real_books_keep_their_theorems_and_proofs() -> None:
     source = Arxiv(inputs=[str(REAL)])
     for unit in source.units(None):  # type: ignore[arg-type]
-        (item,) = source.read(unit, "arxiv")
+        (item,) = source.read_here(unit, "arxiv")
         assert isinstance(item, Document)
         text = "\n".join(arxiv.read_files(Path(unit.path)).values())
         for name in ("theorem", "thm", "lemma", "lem", "proof", "definition", "defn"):

@@ -53,7 +53,13 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [Unit(_name(path, repeated), str(path), _digest(path)) for path in paths]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
-        """The one document of an archive, or the reason why there is none."""
+        """The one document of an archive, or the reason why there is none; made by a worker that can be killed."""
+        from llemma.corpus.sources.papers import made
+
+        return made(self, [unit], source)
+
+    def read_here(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
+        """As `read`, in this process: whatever the archive does, it does to us."""
         from llemma.corpus.latex import paper
 
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -48,19 +48,25 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     dropped: Dropped | None = None
 
 
-Place = tuple[str, "Dropped | None"]
-"""Where a piece lies and, where it is known without a worker, why it is dropped."""
+class Place(NamedTuple):
+    """Where a piece lies; where it is known without a worker, why it is dropped; and the archive it is a record of."""
+
+    name: str
+    dropped: Dropped | None = None
+    archive: str = ""
+
+
 Flow = Iterator[tuple[Place, bytes | None]]
 
 
-def piece(kind: Kind, place: str, data: bytes, cut: bool = False, url: str = "") -> tuple[Place, bytes]:
+def wrapped(piece: Piece, archive: str = "") -> tuple[Place, bytes]:
     """A piece in the form that `extracted` takes."""
-    return (place, None), msgspec.msgpack.encode(Piece(kind, place, data, cut, url))
+    return Place(piece.place, None, archive), msgspec.msgpack.encode(piece)
 
 
 def lost(place: str, source: str, step: str, reason: str) -> tuple[Place, None]:
     """A place without a page, in the form that `extracted` takes."""
-    return (place, Dropped(place, source, step, reason)), None
+    return Place(place, Dropped(place, source, step, reason)), None
 
 
 def task(options: Options) -> Task:
@@ -70,41 +76,46 @@ def task(options: Options) -> Task:
 
 def extracted(
     pieces: Flow, options: Options, *, limits: Limits, count: int = 0
-) -> Iterator[tuple[str, Document | Dropped]]:
+) -> Iterator[tuple[Place, Document | Dropped]]:
     """Each place with its document, or why there is none, in order. `count` workers for these pieces alone, or, with
     0, the one that this process keeps."""
     if count:
         results = workers.run(task(options), pieces, workers=count, limits=limits)
     else:
         results = workers.shared(task(options), pieces, limits)
-    decoder = msgspec.msgpack.Decoder(Outcome)
-    for (place, dropped), result in results:
-        if dropped is not None:
-            yield place, dropped
-        elif isinstance(result, Lost):
-            yield place, Dropped(place, options.source, result.step, result.reason)
-        elif result is not None and (item := _only(decoder.decode(result))) is not None:
+    for place, result in results:
+        item = place.dropped if result is None else opened(result, place.name, options.source)
+        if item is not None:
             yield place, item
 
 
-def _only(outcome: Outcome) -> Document | Dropped | None:
+def opened(result: bytes | Lost, place: str, source: str) -> Document | Dropped | None:
+    """What a worker's answer says: an encoded `Outcome`, or the loss of the piece at `place`."""
+    if isinstance(result, Lost):
+        return Dropped(place, source, result.step, result.reason)
+    outcome = msgspec.msgpack.decode(result, type=Outcome)
     return outcome.kept if outcome.kept is not None else outcome.dropped
+
+
+def encoded(item: Document | Dropped | None) -> bytes:
+    """What `opened` reads."""
+    return msgspec.msgpack.encode(Outcome(item) if isinstance(item, Document) else Outcome(None, item))
 
 
 def worker(data: bytes) -> Callable[[bytes], bytes]:
     """The function that a worker runs on each encoded `Piece`; it gives an encoded `Outcome`."""
     options = msgspec.json.decode(data, type=Options)
     steps = [(name, registry.find("step", name)) for name in options.steps]
-    decoder, encode = msgspec.msgpack.Decoder(Piece), msgspec.msgpack.Encoder().encode
+    decoder = msgspec.msgpack.Decoder(Piece)
 
-    def work(encoded: bytes) -> bytes:
-        item = page(decoder.decode(encoded), options)
+    def work(piece: bytes) -> bytes:
+        item = page(decoder.decode(piece), options)
         for name, step in steps:
             if not isinstance(item, Document):
                 break
             result = step(item)
             item = Dropped(item.id, item.source, name, result.reason) if isinstance(result, Drop) else result
-        return encode(Outcome(item) if isinstance(item, Document) else Outcome(None, item))
+        return encoded(item)
 
     return work
 

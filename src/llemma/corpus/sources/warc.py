@@ -6,7 +6,7 @@ Inputs may lie on this machine or behind `https://` and `s3://` addresses; those
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from llemma.core.files import file_digest
 from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources import addresses, pages, remote
+from llemma.corpus.sources.pages import Piece, Place
 from llemma.corpus.sources.records import Damage, split
 from llemma.corpus.workers import Limits
 
@@ -62,7 +63,7 @@ def records(path: Path, name: str, source: str) -> pages.Flow:
         if isinstance(record, Damage):
             yield pages.lost(place, source, "read", record.reason)
         else:
-            yield pages.piece("record", place, record.data, record.cut)
+            yield pages.wrapped(Piece("record", place, record.data, record.cut), archive=str(path))
     if not number:
         raise DataError(
             "no WARC record in this file",
@@ -83,12 +84,15 @@ def file_units(inputs: list[str], what: str) -> list[Unit]:
     return [Unit(name=path.name, path=str(path), digest=file_digest(path)) for path in sorted(paths)]
 
 
-def renamed(items: Iterator[tuple[str, Document | Dropped]]) -> Iterator[Document | Dropped]:
-    """The items of one file; the same page twice in one second keeps both, told apart by place."""
-    names: set[str] = set()
+def renamed(items: Iterator[tuple[Place, Document | Dropped]]) -> Generator[Document | Dropped, None, None]:
+    """The items alone. The same page twice in one second of one archive keeps both, told apart by place."""
+    names, archive = set[str](), ""
     for place, item in items:
-        if isinstance(item, Document):
+        if place.archive != archive:
+            names.clear()
+            archive = place.archive
+        if isinstance(item, Document) and place.archive:
             if item.id in names:
-                item = msgspec.structs.replace(item, id=f"{item.id}#{place.rpartition('@')[2]}")
+                item = msgspec.structs.replace(item, id=f"{item.id}#{place.name.rpartition('@')[2]}")
             names.add(item.id)
         yield item

@@ -27,8 +27,9 @@ _SUPERSETS = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gb
 _LABELS = {"x-sjis": "cp932", "windows-31j": "cp932", "ms_kanji": "cp932", "x-gbk": "gb18030", "x-euc-jp": "euc_jp",
            "windows-949": "cp949", "ks_c_5601-1987": "cp949", "ksc5601": "cp949", "windows-874": "cp874",
            "x-mac-roman": "mac_roman", "macintosh": "mac_roman", "x-mac-cyrillic": "mac_cyrillic",
-           "logical": "iso8859-8", "iso-8859-8-i": "iso8859-8", "win-1251": "cp1251", "win1251": "cp1251", "cp-1251": "cp1251",
-           "win-1252": "cp1252", "unicode": "utf-8", "utf8mb4": "utf-8", "x-big5": "big5hkscs"}  # fmt: skip
+           "logical": "iso8859-8", "iso-8859-8-i": "iso8859-8", "win-1251": "cp1251", "win1251": "cp1251",
+           "cp-1251": "cp1251", "win-1252": "cp1252", "unicode": "utf-8", "utf8mb4": "utf-8",
+           "x-big5": "big5hkscs"}  # fmt: skip
 _MULTI = ("gb18030", "cp932", "euc_jp", "cp949", "big5hkscs", "shift_jis_2004", "iso2022_jp", "hz")
 _SINGLE = re.compile(r"cp(?:125\d|437|85\d|86\d|874|720|737|775)|iso8859-\d+|koi8-[rut]|mac[_-]\w+|kz1048|ptcp154")
 _SEVEN_BIT = ("iso2022_jp", "hz")
