@@ -154,6 +154,7 @@ class _Stream:
                 return True
             self.drop(max(0, len(self.held) - _NEXT_SPAN))
             if not self.need(len(self.held) + 1):
+                self.drop(len(self.held))
                 return False
             if self.size is None and self.start - begun > MAX_PASSED:
                 raise BrokenError(f"more than {MAX_PASSED >> 20} MiB without a record")
@@ -208,6 +209,6 @@ def _cut(stream: _Stream, end: int) -> Raw | str:
 
 
 def _closed(after: bytes) -> bool:
-    """Whether what follows a record can: line ends, then a record or nothing."""
+    """Whether what follows a record can: its two line ends, whatever comes then, or another record, or nothing."""
     rest = after.lstrip(b"\r\n")
-    return rest.startswith(_WARC[: len(rest)]) if len(after) - len(rest) < 16 else True
+    return after.startswith(b"\r\n\r\n") or rest.startswith(_WARC[: len(rest)])

@@ -25,6 +25,8 @@ _ROOT = re.compile(rb"<([A-Za-z][\w.-]*(?::[A-Za-z][\w.-]*)?)([^>]{0,4000})")
 _OPENING = re.compile(
     rb"<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>]|title>|h[1-6][\s>]|p[\s>]|div[\s>]|table[\s>])", re.IGNORECASE
 )
+_PAGE = re.compile(rb"<(?:!doctype\s+html|html[\s>]|head[\s>]|body[\s>])", re.IGNORECASE)
+_DATA_ROOTS = frozenset(b"rss feed rdf:rdf urlset sitemapindex svg opml kml gpx soap:envelope wsdl:definitions".split())
 _XHTML = b"http://www.w3.org/1999/xhtml"
 _PARTS = frozenset(
     b"html head body title meta link base style script noscript h1 h2 h3 h4 h5 h6 p div span table center font a b i"
@@ -63,9 +65,9 @@ def _contradiction(body: bytes) -> str:
     if _DATA.match(head) and not _OPENING.search(head):
         return "the bytes are of JSON"
     name, attributes = _root(head)
-    if name and name not in _PARTS and _XHTML not in attributes and not _OPENING.search(head):
-        xml = head.lstrip().startswith(b"<?xml") or b"xmlns" in attributes or name in (b"rss", b"feed", b"rdf:rdf")
-        return f"XML: {name.decode('ascii', 'replace')[:40]}" if xml else ""
+    if name and name not in _PARTS and _XHTML not in attributes:
+        xml = (head.startswith(b"<?xml") or b"xmlns" in attributes) and not _PAGE.search(head)
+        return f"XML: {name.decode('ascii', 'replace')[:40]}" if xml or name in _DATA_ROOTS else ""
     return ""
 
 
