@@ -166,6 +166,9 @@ class _Entry:
             self.remove()
         if facts is None:
             self.part.unlink(missing_ok=True)
+        if console is not None:
+            have = _size(self.part)
+            console.say(f"fetching {self.url}" + (f", of which {have / 1e6:,.1f} MB are here" if have else ""))
         fetched = download.fetch(self.address, self.part, facts, self._noted, tell)
         self.part.replace(self.path)
         return fetched

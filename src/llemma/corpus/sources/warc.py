@@ -6,6 +6,7 @@ Inputs may lie on this machine or behind `https://` and `s3://` addresses; those
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -55,6 +56,11 @@ class Warc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield from renamed(found)
 
 
+# Two of three records of a crawl are what was asked and what the crawler thought; no worker need see them.
+_NO_PAGE = re.compile(rb"^warc-type:[ \t]*(?:request|metadata|warcinfo)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_HEAD = 2048
+
+
 def records(path: Path, name: str, source: str) -> pages.Flow:
     """The records of a file as pieces; raises `DataError` where there is none."""
     number = 0
@@ -62,7 +68,7 @@ def records(path: Path, name: str, source: str) -> pages.Flow:
         place = f"{name}@{record.offset}" + (f"+{record.inner}" if record.inner else "")
         if isinstance(record, Damage):
             yield pages.lost(place, source, "read", record.reason)
-        else:
+        elif not _NO_PAGE.search(record.data[:_HEAD].partition(b"\r\n\r\n")[0]):
             yield pages.wrapped(Piece("record", place, record.data, record.cut), archive=str(path))
     if not number:
         raise DataError(
