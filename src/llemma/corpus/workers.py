@@ -107,18 +107,15 @@ def _close_shared() -> None:
 class _Slot(Generic[K]):
     """A piece on its way: its result stands here until the earlier ones are handed out."""
 
-    __slots__ = ("done", "key", "piece", "result", "retried")
+    __slots__ = ("done", "key", "piece", "result", "retried", "size")
 
     def __init__(self, key: K, piece: bytes | None) -> None:
         self.key, self.piece, self.done, self.retried = key, piece, piece is None, False
         self.result: bytes | Lost | None = None
+        self.size = len(piece or b"")
 
     def finish(self, result: bytes | Lost) -> None:
         self.result, self.piece, self.done = result, None, True
-
-    @property
-    def size(self) -> int:
-        return len(self.piece or b"") + (len(self.result) if isinstance(self.result, bytes) else 0)
 
 
 class Pool:
@@ -127,7 +124,7 @@ class Pool:
     def __init__(self, task: Task, workers: int, limits: Limits) -> None:
         self.task, self.limits = task, limits
         self.workers: list[_Worker] = []
-        self.most = workers
+        self.most, self.held = workers, 0  # `held`: bytes of the pieces that are not handed out
         self.waiting = selectors.DefaultSelector()
 
     def busy(self) -> bool:
@@ -136,11 +133,12 @@ class Pool:
 
     def map(self, pieces: Iterable[tuple[K, bytes | None]]) -> Iterator[tuple[K, bytes | Lost | None]]:
         """Each key with its result, in order."""
-        feed, window, more = iter(pieces), deque[_Slot[K]](), True
+        feed, window, more, self.held = iter(pieces), deque[_Slot[K]](), True, 0
         while more or window:
             more = more and self._fill(feed, window)
             while window and window[0].done:
                 slot = window.popleft()
+                self.held -= slot.size
                 yield slot.key, slot.result
             if window and not window[0].done:
                 self._turn()
@@ -154,7 +152,7 @@ class Pool:
 
     def _fill(self, feed: Iterator[tuple[K, bytes | None]], window: deque[_Slot[K]]) -> bool:
         """Give pieces to workers while there is room; False when there are no more."""
-        while len(window) < _WINDOW * self.most and sum(slot.size for slot in window) < _WINDOW_BYTES:
+        while len(window) < _WINDOW * self.most and self.held < _WINDOW_BYTES:
             worker = self._free()
             if worker is None:
                 return True
@@ -163,6 +161,7 @@ class Pool:
                 return False
             slot = _Slot(*following)
             window.append(slot)
+            self.held += slot.size
             if not slot.done:
                 self._give(worker, slot)
         return True

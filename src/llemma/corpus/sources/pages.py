@@ -160,7 +160,7 @@ def _captured(piece: Piece, headers: dict[str, str], block: bytes, options: Opti
     if why := not_html(body, http, headers.get("warc-identified-payload-type", "")):
         return Dropped(piece.place, options.source, "read", f"not HTML: {why}")
     meta = _meta(headers)
-    if cut := _cut(headers, piece.cut or len(block) > len(body) + (1 << 18), bool(told and told.cut)):
+    if cut := _cut(headers, piece.cut or len(body) >= MAX_BODY, bool(told and told.cut)):
         meta["truncated"] = cut
     identifier = _identifier(meta["url"], meta["date"], piece.place)
     return _html(identifier, piece.place, body, told.charset if told else None, meta, options)
