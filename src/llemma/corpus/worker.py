@@ -1,8 +1,8 @@
 """The process that `corpus.workers` starts: it does one piece of work after another, and may be killed at any of them.
 
-Frames travel over two pipes: four bytes of length, then as many bytes. The first frame in is the `Start`, the first
-out an empty one; then each frame in is one piece of work, and each frame out is `DONE` and what the work gave, or
-`FAILED` and why it gave nothing. Nothing is ever unpickled.
+Frames travel over a pipe and back over a socket: four bytes of length, then as many bytes. The first frame in is the
+`Start`, the first out an empty one; then each frame in is one piece of work, and each frame out is `DONE` and what the
+work gave, or `FAILED` and why it gave nothing. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -120,5 +120,5 @@ def _write(sink: IO[bytes], frame: bytes) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the parent is gone

@@ -11,6 +11,7 @@ import fcntl
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -239,13 +240,17 @@ class _Worker:
     def __init__(self, task: Task, limits: Limits) -> None:
         self.limits, self.queue = limits, deque[_Slot[Any]]()
         self.errors = tempfile.TemporaryFile()
-        self.process = _started(self.errors)
-        assert self.process.stdin and self.process.stdout
-        self.sink, self.source = self.process.stdin, self.process.stdout
-        for pipe in (self.sink, self.source):
-            os.set_blocking(pipe.fileno(), False)
-            with suppress(OSError, AttributeError):  # the user's share of pipe memory may be used up
-                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+        # A socket rather than a pipe: what is read of files tells an estimate how far a source has come, and for the
+        # system a pipe is a file.
+        self.source, theirs = socket.socketpair()
+        with theirs:
+            self.process = _started(theirs, self.errors)
+        assert self.process.stdin
+        self.sink = self.process.stdin
+        for end in (self.sink, self.source):
+            os.set_blocking(end.fileno(), False)
+        with suppress(OSError, AttributeError):  # the user's share of pipe memory may be used up
+            fcntl.fcntl(self.sink.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
         self.ready = self.watched = self.over = self.silenced = False
         self.answered, self.bytes, self.since = 0, 0, time.monotonic()
         self.out, self.inbox = deque[memoryview](), bytearray()
@@ -288,9 +293,11 @@ class _Worker:
     def receive(self) -> bool:
         """Take what came; False when the process has ended."""
         try:
-            data = os.read(self.source.fileno(), _PIPE)
+            data = self.source.recv(_PIPE)
         except BlockingIOError:
             return True
+        except ConnectionError:  # it died with something unread
+            data = b""
         self.inbox += data
         at = 0
         while len(self.inbox) - at >= LENGTH.size:
@@ -324,9 +331,9 @@ class _Worker:
         self.process.kill()
         self.process.wait()
         self.over = True
-        for pipe in (self.sink, self.source):
+        for end in (self.sink, self.source):
             with suppress(OSError):
-                pipe.close()
+                end.close()
 
     def verdict(self) -> Lost:
         """How it ended, as the reason for the loss of the piece it was at."""
@@ -345,13 +352,13 @@ class _Worker:
         return self.errors.read().decode("utf-8", "replace").strip()
 
 
-def _started(errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _started(answers: socket.socket, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     root = str(Path(llemma.__file__).parents[1])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     return subprocess.Popen(
         [sys.executable, "-m", "llemma.corpus.worker"],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=answers.fileno(),
         stderr=errors,
         bufsize=0,
         env={**os.environ, "PYTHONPATH": path},

@@ -20,6 +20,7 @@ MAX_DICTIONARY = 64 << 20
 _PREFIX = b"WARC/"
 _PROBE = 1 << 12
 _BLOCK = 1 << 20
+_HELD = 1 << 18
 _FALSE = 100_000  # places of a file that look like members and are none, after which the search is given up
 _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte from 0x50 to 0x5f
@@ -96,6 +97,14 @@ class Members:
         self.codec, self._file = codec, handle.fileno()
         self._size = os.fstat(self._file).st_size
         self._end, self._false = 0, 0
+        self._block, self._begin = b"", 0
+
+    def _read(self, at: int, count: int) -> bytes:
+        """So many bytes of the file, or what there is: from a block that is held, because members are small, and what
+        is read of a file tells how far its reader has come."""
+        if not self._begin <= at <= at + count <= self._begin + len(self._block):
+            self._block, self._begin = os.pread(self._file, _HELD, at), at
+        return self._block[at - self._begin : at - self._begin + count]
 
     def first(self) -> int | None:
         """Where the first member begins."""
@@ -107,7 +116,7 @@ class Members:
 
     def _from(self, at: int) -> int | None:
         while at < self._size:
-            head = os.pread(self._file, 8, at)
+            head = self._read(at, 8)
             if self.codec.magic != _ZSTD or not _is_skippable(head):
                 return at if head.strip(b"\0") or self._rest(at) else None
             at += 8 + _size(head)
@@ -126,7 +135,7 @@ class Members:
         """The member at `at`, piece by piece; `BrokenError` where it cannot be unpacked further."""
         unpacker, position = self.codec.open(), at
         while not unpacker.eof:
-            chunk = os.pread(self._file, self.codec.step, position)
+            chunk = self._read(position, self.codec.step)
             if not chunk:
                 raise BrokenError("the file ends inside it")
             try:
