@@ -31,6 +31,7 @@ from llemma.corpus.worker import DONE, LENGTH, OUT_OF_MEMORY, PATIENCE, Start
 K = TypeVar("K")
 
 _PIPE = 1 << 20  # bytes a pipe may hold: fewer turns of the loop (the system's default is 64 KiB)
+_RECEIVED = 1 << 16  # bytes taken at a time
 _AHEAD = 32  # pieces that wait in a worker's queue, so that it never waits for us
 _AHEAD_BYTES = 4 << 20
 _WINDOW = 64  # pieces a worker, begun or done, that may wait for an earlier one
@@ -293,7 +294,7 @@ class _Worker:
     def receive(self) -> bool:
         """Take what came; False when the process has ended."""
         try:
-            data = self.source.recv(_PIPE)
+            data = self.source.recv(_RECEIVED)
         except BlockingIOError:
             return True
         except ConnectionError:  # it died with something unread
