@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,9 @@ import pytest
 
 from llemma.core import jsonl
 from llemma.core.console import Console
-from llemma.core.errors import MissingError, UsageError
+from llemma.core.errors import DataError, MissingError, UsageError
 from llemma.corpus.convert import Counts, dropped_path, extract_files, latex_files, steps_files
+from llemma.corpus.workers import Limits
 
 SAMPLES = Path(__file__).parents[2] / "recipes" / "samples"
 MATHS = (
@@ -121,3 +125,88 @@ def test_proofs_become_rows_in_the_same_order_whatever_the_workers(tmp_path: Pat
     assert outs[0].read_bytes() == outs[1].read_bytes()
     rows = [json.loads(line) for line in outs[0].read_text().splitlines()]
     assert [row["id"] for row in rows] == [f"{tmp_path.name}/{number}.v/a{number}" for number in range(4)]
+
+
+def test_text_of_a_wet_file_stands_as_it_is(tmp_path: Path) -> None:
+    text = "A title\nThe sum $x^2 + 1$ and \\(a_n\\) cost $5 and $7, that is all.\n" + "More words follow here. " * 20
+    data = b""
+    for number, body in enumerate([text, "nothing of the kind " * 20]):
+        head = f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: https://a.example/{number}\r\n"
+        raw = body.encode()
+        data += gzip.compress(
+            f"{head}Content-Type: text/plain\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw + b"\r\n\r\n"
+        )
+    (tmp_path / "a.wet.gz").write_bytes(data)
+    _, kept, dropped, _ = extract([tmp_path / "a.wet.gz"], tmp_path / "out.jsonl")
+    assert [(row["url"], row["text"], row["found_math"]) for row in kept] == [("https://a.example/0", text, 2)]
+    assert [row["step"] for row in dropped] == ["prefilter"]
+
+
+def test_what_files_are_is_seen_by_their_bytes(tmp_path: Path) -> None:
+    row = json.dumps({"id": "r", "html": MATHS}).encode()
+    for name, data in (("page", MATHS.encode()), ("rows", row), ("packed", gzip.compress(row + b"\n" + row))):
+        (tmp_path / name).write_bytes(data)
+    _, kept, _, _ = extract([tmp_path / "page", tmp_path / "rows"], tmp_path / "out.jsonl")
+    assert [row["id"] for row in kept] == [str(tmp_path / "page"), "r"]
+    _, kept, _, _ = extract([f"{tmp_path}/pag*"], tmp_path / "out.jsonl")  # type: ignore[list-item]
+    assert len(kept) == 1
+    (tmp_path / "no").write_bytes(b"neither of these")
+    with pytest.raises(DataError, match="no WARC record"):
+        extract([tmp_path / "no"], tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_standard_input(tmp_path: Path, packed: Callable[[bytes], bytes]) -> None:
+    row = json.dumps({"id": "r", "html": MATHS}).encode() + b"\n"
+    for data in (row * 3, (SAMPLES / "web.warc.gz").read_bytes(), MATHS.encode()):
+        given = data if data.startswith(b"\x1f") else packed(data)
+        if data == MATHS.encode() and packed is not bytes:
+            continue  # one page is not worth packing
+        process = subprocess.run(
+            [sys.executable, "-m", "llemma", "corpus", "extract", "-", "--out", str(tmp_path / "o.jsonl"), "--json"],
+            input=given, capture_output=True, check=True,
+        )  # fmt: skip
+        assert json.loads(process.stdout)["kept"] >= 1
+
+
+def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
+    inputs = [SAMPLES / "web.warc.gz", SAMPLES / "web.warc.gz"]
+    outs = []
+    for workers in (1, 2, 4):
+        out = tmp_path / f"{workers}.jsonl"
+        extract_files(inputs, out, every=False, console=Console(quiet=True, stream=StringIO()), workers=workers)
+        outs.append((out.read_bytes(), dropped_path(out).read_bytes()))
+    assert outs[0] == outs[1] == outs[2] and all(outs[0])
+
+
+def test_pages_that_take_too_much_cost_themselves(tmp_path: Path) -> None:
+    """A page that needs several seconds, at a limit of one; deep nesting; null bytes."""
+    heavy = MATHS.replace("</p>", r"<p>so \(a_{1}\) is" * 400_000)
+    rows = [
+        ("a", MATHS),
+        ("heavy", heavy),
+        ("deep", "<div>" * 200_000 + MATHS),
+        ("nulls", "\0" * 999 + MATHS),
+        ("b", MATHS),
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"id": name, "html": html}) + "\n" for name, html in rows))
+    out, stream = tmp_path / "out.jsonl", StringIO()
+    limits = Limits(seconds=1.0)
+    counts = extract_files([tmp_path / "in.jsonl"], out, every=True, console=Console(stream=stream), limits=limits)
+    assert counts == Counts(4, 1)
+    assert [row["id"] for row in jsonl.read(out, dict[str, Any])] == ["a", "deep", "nulls", "b"]
+    (lost,) = jsonl.read(dropped_path(out), dict[str, Any])
+    assert (lost["id"], lost["step"]) == ("in.jsonl line 2", "timeout") and lost["reason"].startswith("more than")
+    assert "skipped in.jsonl line 2" in stream.getvalue()
+
+
+def test_a_cut_page_says_so(tmp_path: Path) -> None:
+    page = MATHS.replace("</p>", "words " * 4_000_000 + "</p>")
+    assert len(page) > 20_000_000
+    (tmp_path / "large.html").write_text(page)
+    block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + MATHS.encode()
+    head = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a/\r\nWARC-Truncated: length\r\n"
+    head += b"Content-Type: application/http\r\nContent-Length: %d\r\n\r\n" % len(block)
+    (tmp_path / "cut.warc").write_bytes(head + block + b"\r\n\r\n")
+    _, kept, _, _ = extract([tmp_path / "large.html", tmp_path / "cut.warc"], tmp_path / "out.jsonl", every=True)
+    assert [row["truncated"] for row in kept] == ["size", "length"]

@@ -76,15 +76,36 @@ def work(job: Path, share: tuple[int, int] | None, workers: int, console: Consol
 
 
 @corpus.command()
-@click.argument("inputs", nargs=-1, required=True, type=FOLDER)
+@click.argument("inputs", nargs=-1, required=True)
 @click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
 @click.option("--all", "every", is_flag=True, help="Keep every page and apply no filter.")
+@click.option("--limit", "files", default=0, type=click.IntRange(0), help="Of each list of files, the first so many.")
+@click.option("--keep", is_flag=True, help="Keep fetched files in the cache.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; default one a core.")
+@click.option("--seconds", default=20.0, type=click.FloatRange(0.1), metavar="S", help="CPU time a page may take.")
+@click.option("--memory", default=2048, type=click.IntRange(64), metavar="MB", help="Memory a page may take.")
 @common
-def extract(inputs: tuple[Path, ...], out: Path, every: bool, console: Console) -> None:
-    """Web pages to text with their formulas: WARC files, HTML files, JSONL rows with `html`, or folders of these."""
+def extract(
+    inputs: tuple[str, ...],
+    out: Path,
+    every: bool,
+    files: int,
+    keep: bool,
+    workers: int | None,
+    seconds: float,
+    memory: int,
+    console: Console,
+) -> None:
+    """Web pages to text with their formulas: WARC and WET files, HTML files, JSONL rows with `html`, folders and
+    patterns of these, - for standard input, https:// and s3:// addresses of crawl files or of lists of them
+    (warc.paths.gz)."""
     from llemma.corpus.convert import dropped_path, extract_files
+    from llemma.corpus.workers import Limits, cores
 
-    counts = extract_files(inputs, out, every=every, console=console)
+    limits = Limits(seconds, memory)
+    counts = extract_files(
+        inputs, out, every=every, console=console, workers=workers or cores(), limits=limits, files=files, keep=keep
+    )
     console.emit(counts, f"{counts.kept:,} pages: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
 
 
@@ -92,12 +113,25 @@ def extract(inputs: tuple[Path, ...], out: Path, every: bool, console: Console) 
 @click.argument("inputs", nargs=-1, required=True, type=FOLDER)
 @click.option("--out", required=True, type=FOLDER, help="F.jsonl, F.jsonl.zst or F.jsonl.gz.")
 @click.option("--rules", default="default", type=click.Choice(["default", "llemma"]), help="llemma: as published.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; default one a core.")
+@click.option("--seconds", default=60.0, type=click.FloatRange(0.1), metavar="S", help="CPU time a paper may take.")
+@click.option("--memory", default=4096, type=click.IntRange(64), metavar="MB", help="Memory a paper may take.")
 @common
-def latex(inputs: tuple[Path, ...], out: Path, rules: str, console: Console) -> None:
+def latex(
+    inputs: tuple[Path, ...],
+    out: Path,
+    rules: str,
+    workers: int | None,
+    seconds: float,
+    memory: int,
+    console: Console,
+) -> None:
     """arXiv-style source archives or folders to one row of clean LaTeX each."""
     from llemma.corpus.convert import dropped_path, latex_files
+    from llemma.corpus.workers import Limits, cores
 
-    counts = latex_files(inputs, out, rules=rules, console=console)
+    limits = Limits(seconds, memory)
+    counts = latex_files(inputs, out, rules=rules, console=console, workers=workers or cores(), limits=limits)
     console.emit(counts, f"{counts.kept:,} papers: {out}; {counts.dropped:,} dropped: {dropped_path(out)}")
 
 

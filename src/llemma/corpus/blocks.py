@@ -27,7 +27,7 @@ from llemma.corpus.decontaminate import Protected
 from llemma.corpus.source import Unit
 from llemma.corpus.words import word_hashes
 
-WORK_VERSION = 2
+WORK_VERSION = 3
 """Raise it whenever sources, steps or staging give another result for the same input."""
 
 # datatrove writes its log to standard error as well, where our progress stands, and tells nothing that ours does not.

@@ -112,7 +112,14 @@ def _overlap(recipe: LlemmaRecipe, done: set[str]) -> list[StagePlan]:
     assert recipe.overlap is not None
     name = f"overlap-{list(recipe.train)[-1]}"
     lengths = ", ".join(str(length) for length in recipe.overlap.ngram)
-    return [StagePlan(name, f"{', '.join(f'{kind}s' for kind in recipe.overlap.of)} in the corpus, n = {lengths}", 3.0, name in done)]
+    return [
+        StagePlan(
+            name,
+            f"{', '.join(f'{kind}s' for kind in recipe.overlap.of)} in the corpus, n = {lengths}",
+            3.0,
+            name in done,
+        )
+    ]
 
 
 def _training(recipe: LlemmaRecipe, rate: float, done: set[str]) -> list[StagePlan]:

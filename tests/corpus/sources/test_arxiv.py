@@ -45,7 +45,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def read(path: Path) -> Document | Dropped:
     source = Arxiv(inputs=[str(path)])
     (unit,) = source.units(None)  # type: ignore[arg-type]
-    (item,) = source.read(unit, "arxiv")
+    (item,) = [source.one(packed, "arxiv") for packed in source.pieces(unit)]
     return item
 
 
@@ -182,7 +182,7 @@ def test_missing() -> None:
 def test_real_books_keep_their_theorems_and_proofs() -> None:
     source = Arxiv(inputs=[str(REAL)])
     for unit in source.units(None):  # type: ignore[arg-type]
-        (item,) = source.read(unit, "arxiv")
+        (item,) = [source.one(packed, "arxiv") for packed in source.pieces(unit)]
         assert isinstance(item, Document)
         text = b"\n".join(archives.read_archive(Path(unit.path)).files.values()).decode()
         for name in ("theorem", "thm", "lemma", "lem", "proof", "definition", "defn"):

@@ -12,7 +12,7 @@ import pytest
 from llemma.core.errors import DataError, MissingError
 from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Unit
-from llemma.corpus.sources.warc import Warc, is_html
+from llemma.corpus.sources.warc import Warc
 
 ROOT = Path(__file__).parents[3]
 REAL = ROOT / "../shared/raw/web/pages.warc.gz"
@@ -175,6 +175,45 @@ def test_headers_encodings_and_kinds(tmp_path: Path) -> None:
     assert [item.step for item in items if isinstance(item, Dropped)] == ["read", "prefilter"]
 
 
+def of_kind(kind: str, block: bytes, content: str, extra: str = "") -> bytes:
+    head = (
+        f"WARC/1.1\r\nwarc-type: {kind}\r\nWARC-Target-URI: <https://a.example/7>\r\n{extra}Content-Type: {content}\r\n"
+    )
+    return head.encode() + b"Content-Length: %d\r\n\r\n" % len(block) + block + b"\r\n\r\n"
+
+
+def test_records_of_every_kind(tmp_path: Path) -> None:
+    page = PAGE.format(1).encode()
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
+    parts = [
+        of_kind("warcinfo", b"software: x", "application/warc-fields"),
+        of_kind("request", b"GET / HTTP/1.1\r\n\r\n", "application/http; msgtype=request"),
+        of_kind("metadata", b"<html>$x^2$", "text/html"),
+        of_kind("resource", page, "text/html; charset=utf-8"),
+        of_kind("response", http + page, "application/octet-stream"),
+        of_kind("revisit", http, "application/http; msgtype=response"),
+        of_kind("continuation", page, "text/html", "WARC-Segment-Number: 2\r\n"),
+        of_kind("response", page, ""),
+        of_kind("response", http + b'{"formula": "$x^2$"}', "application/http"),
+        of_kind("response", http + page.decode().encode("utf-16"), "application/http"),
+        of_kind("response", b"HTTP/1.1 404 Not Found\r\n\r\n" + page, "application/http"),
+        of_kind("response", http + page, "application/http", "WARC-Truncated: time\r\n"),
+    ]
+    path = tmp_path / "w.warc"
+    path.write_bytes(b"".join(parts))
+    items = read(path)
+    assert urls(items) == [7] * 5 and len({item.id for item in items}) == len(items)
+    assert all("$x_{{1}}$" in item.text or "$x_{1}$" in item.text for item in items if isinstance(item, Document))
+    reasons = [item.reason for item in items if isinstance(item, Dropped)]
+    assert [reason.split(":")[0] for reason in reasons] == [
+        "a revisit",
+        "a continuation",
+        "not HTML",
+        "HTTP status 404",
+    ]
+    assert [item.meta.get("truncated") for item in items if isinstance(item, Document)] == [None] * 4 + ["time"]
+
+
 def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
     path = tmp_path / "w.warc"
     path.write_bytes(b"".join(record(number, url="https://a.example/same/1") for number in range(3)))
@@ -182,15 +221,6 @@ def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
     ids = [item.id for item in first]
     assert len(set(ids)) == 3 and ids == [item.id for item in second]
     assert ids[0] == "https://a.example/same/1@20260101000000"
-
-
-def test_is_html_order() -> None:
-    assert (
-        is_html(b"", "text/html; charset=x")
-        and is_html(b"", "", "application/xhtml+xml")
-        and is_html(b"  <!DOCTYPE HTML>")
-    )
-    assert not is_html(b"<html>", "image/png") and not is_html(b"{}", "")
 
 
 @pytest.mark.slow

@@ -303,28 +303,23 @@ def is_bulk(path: Path) -> bool:
             return False
 
 
-def bulk(path: Path) -> Iterator[tuple[str, Archive | RefusedError]]:
-    """Each paper of a bulk file: its identifier, and its archive or why there is none."""
+def bulk(path: Path) -> Iterator[tuple[str, Member]]:
+    """Each paper of a bulk file: its identifier, and what `read_member` opens. Raises `EOFError` where the file breaks
+    off."""
     with open(path, "rb") as handle:
-        try:
-            for member in tar_members(handle, exactly(handle, BLOCK), _wanted_paper):
-                found = _PAPER.search(member.name)
-                if found:
-                    yield found[1], _packed(member)
-        except EOFError:
-            yield f"{stem(path)} (its end)", RefusedError("damaged archive: it breaks off")
+        for member in tar_members(handle, exactly(handle, BLOCK), _wanted_paper):
+            if found := _PAPER.search(member.name):
+                yield found[1], member
 
 
 def _wanted_paper(name: str, size: int) -> bool:
     return size <= 4 * MAX_FILE and not name.endswith(".pdf") and _PAPER.search(name) is not None
 
 
-def _packed(member: Member) -> Archive | RefusedError:
-    if member.name.endswith(".pdf"):
-        return RefusedError("PDF without LaTeX source")
-    if member.data is None:
-        return RefusedError(f"more than {4 * MAX_FILE >> 20} MiB")
-    try:
-        return read_packed(member.data, posixpath.basename(member.name))
-    except RefusedError as error:
-        return error
+def read_member(name: str, data: bytes | None) -> Archive:
+    """The LaTeX files of a paper in a bulk file; raises `RefusedError` with the reason."""
+    if name.endswith(".pdf"):
+        raise RefusedError("PDF without LaTeX source")
+    if data is None:
+        raise RefusedError(f"more than {4 * MAX_FILE >> 20} MiB")
+    return read_packed(data, posixpath.basename(name))

@@ -17,7 +17,7 @@ import msgspec
 from llemma.core.errors import MissingError, UsageError
 from llemma.core.files import digest, file_digest
 from llemma.core.types import Document, Dropped
-from llemma.corpus.latex.archive import ARCHIVES, Archive, bulk, is_bulk, read_archive, stem
+from llemma.corpus.latex.archive import ARCHIVES, Archive, bulk, is_bulk, read_archive, read_member, stem
 from llemma.corpus.latex.paper import RULES, Paper, paper
 from llemma.corpus.latex.tar import RefusedError
 from llemma.corpus.source import Context, Unit
@@ -25,6 +25,17 @@ from llemma.corpus.source import Context, Unit
 _LISTED = 200
 """File names of a paper that `meta` holds; a book may have more."""
 _IDENTIFIER = re.compile(r"(?:(\d{4}\.\d{4,5})|([a-z-]+(?:\.[A-Z]{2})?)[_/]?(\d{7}))(v\d+)?")
+
+
+class Packed(msgspec.Struct, frozen=True, array_like=True):
+    """A paper on its way to a worker: the archive (or folder) at `path`, or the `member` of that bulk file with its
+    bytes; `refused` says why there is none."""
+
+    name: str
+    path: str
+    member: str = ""
+    data: bytes | None = None
+    refused: str = ""
 
 
 class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,23 +54,42 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return [Unit(_name(path, repeated), str(path), _digest(path)) for path in paths]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
-        """The document of an archive (of each paper in a bulk file), or the reason why there is none."""
+        """The document of an archive (of each paper in a bulk file), or the reason why there is none; made by a worker
+        that can be killed."""
+        from llemma.corpus.sources.papers import made
+
+        return made(self, [unit], source)
+
+    def pieces(self, unit: Unit) -> Iterator[Packed]:
+        """The papers of a unit."""
         path = Path(unit.path)
-        found = bulk(path) if is_bulk(path) else iter([(unit.name, _opened(path))])
-        for name, archive in found:
-            if isinstance(archive, RefusedError):
-                yield Dropped(name, source, "read", str(archive))
-                continue
-            made = paper(archive.files, self.rules)
-            if not made.text:
-                yield Dropped(name, source, "latex", made.reason)
-                continue
-            yield Document(name, made.text, source, _meta(path, name, archive, made, self.rules))
+        if not is_bulk(path):
+            yield Packed(unit.name, unit.path)
+            return
+        try:
+            for name, member in bulk(path):
+                yield Packed(name, unit.path, member.name, member.data)
+        except EOFError:
+            yield Packed(f"{stem(path)} (its end)", unit.path, refused="damaged archive: it breaks off")
+
+    def one(self, packed: Packed, source: str) -> Document | Dropped:
+        """A paper as a document, made in this process: whatever it does, it does to us."""
+        archive = _opened(packed)
+        if isinstance(archive, RefusedError):
+            return Dropped(packed.name, source, "read", str(archive))
+        made = paper(archive.files, self.rules)
+        if not made.text:
+            return Dropped(packed.name, source, "latex", made.reason)
+        return Document(
+            packed.name, made.text, source, _meta(Path(packed.path), packed.name, archive, made, self.rules)
+        )
 
 
-def _opened(path: Path) -> Archive | RefusedError:
+def _opened(packed: Packed) -> Archive | RefusedError:
     try:
-        return read_archive(path)
+        if packed.refused:
+            return RefusedError(packed.refused)
+        return read_member(packed.member, packed.data) if packed.member else read_archive(Path(packed.path))
     except RefusedError as error:
         return error
     except OSError as error:
