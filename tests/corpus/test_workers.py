@@ -90,13 +90,13 @@ def test_a_shared_worker_stays_and_an_abandoned_one_does_not() -> None:
     from llemma.corpus import workers
 
     assert list(shared(TASK, [(0, b"a")], LIMITS)) == [(0, b">a")]
-    pool = next(iter(workers._SHARED.values()))
+    (pool,) = [pool for (task, _, _), pool in workers._SHARED.items() if task == TASK]
     first = pool.workers[0].process.pid
     assert list(shared(TASK, [(0, b"b")], LIMITS)) == [(0, b">b")] and pool.workers[0].process.pid == first
     flow = shared(TASK, [(n, b"nap 0.2") for n in range(9)], LIMITS)
     next(flow)
     flow.close()  # type: ignore[attr-defined]
-    assert not workers._SHARED and not Path(f"/proc/{first}").exists()
+    assert TASK not in {task for task, _, _ in workers._SHARED} and not Path(f"/proc/{first}").exists()
 
 
 PARENT = """

@@ -208,7 +208,7 @@ def test_a_bulk_file_gives_one_row_a_paper(tmp_path: Path) -> None:
     assert (
         isinstance(first, Document)
         and first.meta["arxiv"] == "2310.10631"
-        and first.meta["files"] == ("main.tex", "part.tex")
+        and first.meta["files"] == ["main.tex", "part.tex"]
     )
     assert isinstance(last, Dropped) and last.reason == "PDF without LaTeX source"
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llemma.corpus.web.mime import not_html
 from llemma.corpus.web.decode import decode, known, wide
+from llemma.corpus.web.mime import not_html
 
 PAGE = b"<html><body><p>text</p></body></html>"
 XHTML = b'<?xml version="1.0"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>'

@@ -98,9 +98,9 @@ def _opened(packed: Packed) -> Archive | RefusedError:
 
 def _meta(path: Path, name: str, archive: Archive, made: Paper, rules: str) -> dict[str, Any]:
     """`archive`, `rules`, `main` and `files` in reading order, and where there are any `arxiv` and `warnings`."""
-    meta: dict[str, Any] = {"archive": path.name, "rules": rules, "main": made.main, "files": made.used[:_LISTED]}
+    meta: dict[str, Any] = {"archive": path.name, "rules": rules, "main": [*made.main], "files": [*made.used[:_LISTED]]}
     identifier = arxiv_id(name)
-    warnings = (*archive.warnings, *made.warnings)
+    warnings = [*archive.warnings, *made.warnings]
     return meta | ({"arxiv": identifier} if identifier else {}) | ({"warnings": warnings} if warnings else {})
 
 
