@@ -66,12 +66,13 @@ def score(row: dict[str, Any], text: str) -> Score:
     spans = Counter(canon(next(g for g in m.groups() if g is not None)) for m in _SPANS.finditer(_FENCED.sub("", text)))
     joined, everything, words = "\n".join(spans), canon(text.replace("\\$", "$")), letters(text)
     delimited, source = [], []
-    for _, latex in row["formulas"]:
+    for kind, latex in row["formulas"]:
         wanted = canon(latex)
         exact = spans[wanted] > 0
         spans[wanted] -= exact
-        # A row of a joined display, or a formula that the page's text continues, is kept when it is long enough to be told.
-        delimited.append(exact or (len(wanted) >= 8 and wanted in joined))
+        # A row of a joined display, or a formula that the page's text continues, is kept when it is long enough to be told;
+        # LaTeXML cuts displays into cells.
+        delimited.append(exact or ((len(wanted) >= 8 or kind == "alttext") and wanted in joined))
         source.append(delimited[-1] or wanted in everything)
     kept = [letters(sentence) in words for sentence in row["sentences"]]
     return Score(delimited, source, kept, [letters(piece) in words for piece in row["furniture"]])

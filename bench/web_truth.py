@@ -49,7 +49,7 @@ def label(source: str) -> Labels:
     etree.strip_elements(text, *_ENTITIES, with_tail=False)
     for node in text.xpath(_CUT):
         node.clear(keep_tail=True)
-        node.text = "\x00"
+        node.text = "\ue100"
     return Labels(list(_formulas(_parsed(source), source)), list(_sentences(text)), list(_furniture(text)))
 
 
@@ -64,7 +64,7 @@ def _visible(node: Any) -> bool:
 
 
 def _inside_furniture(node: Any) -> set[Any]:
-    marks = re.compile(r"sphinxsidebar|wy-nav-side|bd-sidebar|navbox|\bnavpath\b")
+    marks = re.compile(r"sphinxsidebar|wy-nav-side|bd-sidebar|navbox|\bnavpath\b|\bcomments?\b|\brespond\b|cookie|\bmodal\b")
     for up in [node, *node.iterancestors()]:
         if up.tag in ("nav", "footer", "aside") or marks.search(f"{up.get('class') or ''} {up.get('id') or ''}"):
             return {node}
@@ -110,17 +110,17 @@ def _typed(tree: Any, source: str) -> Iterator[Formula]:
     """Formulas between delimiters in the text of the lowest blocks; `$` only where the page says so."""
     dollars = bool(re.search(r"inlineMath['\"]?\s*:\s*\[\s*\[\s*['\"]\$|left:\s*['\"]\$['\"]", source))
     typeset = bool(re.search(r"mathjax|katex", source, re.IGNORECASE))
-    patterns = [r"\\\[(.+?)\\\]", r"\\\((.+?)\\\)"] + ([r"\$\$(.+?)\$\$"] if typeset else [])
+    patterns = [r"(\\begin\{(?:align|equation|gather|multline|eqnarray)\*?\}.+?\\end\{[a-z]+\*?\})", r"\\\[(.+?)\\\]", r"\\\((.+?)\\\)"] + ([r"\$\$(.+?)\$\$"] if typeset else [])
     patterns += [r"(?<![\\$])\$(?!\$)([^$\n]{1,400}?)(?<!\\)\$"] if dollars else []
     pattern = re.compile("|".join(patterns), re.DOTALL)
     for block in tree.xpath("//p|//li|//td|//dd|//div|//h2|//h3|//h4|//dt") if typeset else ():
         if block.xpath("./p|./div|./ul|./ol|./table|./dl|./section") or not _visible(block):
             continue
         # A tag inside a formula leaves its LaTeX to interpretation: such formulas are no labels.
-        text = "\x00".join(block.itertext())
+        text = "\ue100".join(block.itertext())
         for match in pattern.finditer(text):
             latex = next(group for group in match.groups() if group)
-            if "\x00" not in latex and bare(latex):
+            if "\ue100" not in latex and bare(latex):
                 yield Formula("typed", bare(latex))
 
 
@@ -144,20 +144,27 @@ def _sentences(tree: Any) -> Iterator[str]:
         linked = sum(len("".join(a.itertext())) for a in paragraph.iter("a"))
         if not _visible(paragraph) or linked > 0.3 * len(text) or re.search(r"[\\$`]", text):
             continue
-        for sentence in re.findall(r"[A-Z][^.!?\x00]{60,300}[.!?](?=\s|$)", text):
+        for sentence in re.findall(r"[A-Z][^.!?\ue100]{60,300}[.!?](?=\s|$)", text):
             if sentence not in seen and len(seen) < 25:
                 seen.add(sentence)
                 yield sentence
 
 
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
 def _furniture(tree: Any) -> Iterator[str]:
     content = " ".join("".join(box.itertext()) for box in tree.xpath(CONTENT)[:1])
-    content = " ".join(content.split())
+    content = _letters(content + " ".join(tree.xpath("//title//text()|//h1//text()")))
+    if not content:
+        return
     seen: set[str] = set()
     for box in tree.xpath(FURNITURE):
         inside_content = box.xpath("ancestor::main|ancestor::article")
         for node in box.iter("a", "li", "p", "span", "label") if not inside_content else ():
             text = " ".join("".join(node.itertext()).split())
-            if 12 <= len(text) <= 80 and "\x00" not in text and text not in content and text not in seen and len(seen) < 25:
+            told = len(_letters(text)) >= 12 and _letters(text) not in content
+            if told and len(text) <= 80 and "\ue100" not in text and text not in seen and len(seen) < 25:
                 seen.add(text)
                 yield text

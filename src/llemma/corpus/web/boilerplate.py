@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from llemma.corpus.web.forms import text_of
+from llemma.corpus.web.formula import text_of
 from llemma.corpus.web.shelf import TOKEN
 
 _TAGS = [
@@ -130,10 +130,14 @@ _NAMES = frozenset(
         "rst-footer-buttons",
         "bd-sidebar",
         "bd-toc",
+        "ar5iv-footer",
+        "ltx_page_footer",
+        "ltx_page_navbar",
         "pre-article-nav",
     ]
 )
 _PARTS = re.compile(r"[-_\s]+|(?<=[a-z])(?=[A-Z])")
+_SLUGGED = frozenset(["section", "h1", "h2", "h3", "h4", "h5", "h6", "a", "dt", "span", "li"])
 _NEVER = frozenset(["html", "body", "main", "article"])
 MAX_SHARE = 0.5
 """Of a page's text; an element that holds more is the page itself, whatever its class says."""
@@ -161,7 +165,10 @@ def _is_furniture(element: Any) -> bool:
     style = element.get("style")
     if element.get("hidden") is not None or (style and _hides(style)):
         return True
-    return (element.get("role") or "") in _ROLES or _named(element.get("class") or "", element.get("id") or "")
+    names = element.get("class") or ""
+    # The id of a section or heading is a slug of its words ("other-related-functions"), not a name.
+    slug = element.tag in _SLUGGED or "section" in names
+    return (element.get("role") or "") in _ROLES or _named(names, "" if slug else element.get("id") or "")
 
 
 @lru_cache(maxsize=4096)

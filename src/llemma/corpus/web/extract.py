@@ -9,6 +9,7 @@ import msgspec
 
 from llemma.corpus.web import boilerplate, delimiters, forms, markdown
 from llemma.corpus.web.decode import decode, printable
+from llemma.corpus.web.formula import text_of
 from llemma.corpus.web.shelf import INDENT, Shelf, own_lines, without_tokens
 
 MAX_CHARS = 20_000_000
@@ -56,7 +57,7 @@ _SELF_CLOSED = re.compile(
 
 # `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
 _STRAY = re.compile(
-    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])"
+    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])(?!\s+[A-Za-z][\w:-]*\s*=\s*[\"'])"
     r"|[A-Za-z]{1,12}[$<\\^=,.;+)}|])"
 )
 
@@ -79,17 +80,17 @@ def parse(source: str) -> Any | None:
 
 def _title(tree: Any) -> str:
     found = next(tree.iter("title"), None)
-    text = " ".join(forms.text_of(found).split()) if found is not None else ""
+    text = " ".join(text_of(found).split()) if found is not None else ""
     if not text:
         heading = next(tree.iter("h1"), None)
-        text = " ".join(forms.text_of(heading).split()) if heading is not None else ""
+        text = " ".join(text_of(heading).split()) if heading is not None else ""
     return text[:500]
 
 
 def _flatten(tree: Any) -> None:
     """Dissolve elements nested deeper than `MAX_DEPTH`; their text stays."""
     for element in tree.xpath(f"//*[count(ancestor::*) = {MAX_DEPTH}]") if _deep(tree) else ():
-        text = forms.text_of(element)
+        text = text_of(element)
         for child in list(element):
             element.remove(child)
         element.text = text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llemma.corpus.web.forms import classes, replace, text_of
+from llemma.corpus.web.formula import classes, replace, text_of
 from llemma.corpus.web.shelf import INDENT, TOKEN, Shelf
 
 MAX_CELL = 400
