@@ -185,8 +185,10 @@ def _named(class_names: str, identifier: str) -> bool:
 
 
 def _site_header(element: Any, total: int) -> bool:
-    inside = next(element.iterancestors("article", "main", "section"), None) is not None
-    return not inside and len(text_of(element)) < 0.2 * total and next(element.iter("h1"), None) is None
+    if next(element.iterancestors("article", "main", "section"), None) is not None:
+        return False
+    small = len(text_of(element)) < 0.2 * total or _link_list(element, total, 2)
+    return small and next(element.iter("h1"), None) is None
 
 
 def _form(element: Any, total: int) -> bool:
@@ -197,11 +199,11 @@ def _aside(element: Any, total: int) -> bool:
     return not TOKEN.search(text_of(element)) and _form(element, total)
 
 
-def _link_list(element: Any, total: int) -> bool:
+def _link_list(element: Any, total: int, least: int = 3) -> bool:
     """A list that is nearly all links, of short items, outside references: a menu."""
     links = [len(" ".join(text_of(a).split())) for a in element.iter("a")]
     length = len(" ".join(text_of(element).split()))
-    return len(links) >= 3 and sum(links) > 0.8 * length and sum(links) / len(links) < 60
+    return len(links) >= least and sum(links) > 0.8 * length and sum(links) / len(links) < 60
 
 
 _FURNITURE_BY_TAG = {"header": _site_header, "form": _form, "aside": _aside, "ul": _link_list, "ol": _link_list}

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from llemma.corpus.web import boilerplate, delimiters, forms, markdown
+from llemma.corpus.web.content import container
 from llemma.corpus.web.decode import decode, printable
 from llemma.corpus.web.formula import text_of
 from llemma.corpus.web.shelf import INDENT, Shelf, own_lines, without_tokens
@@ -101,14 +102,17 @@ def _deep(tree: Any) -> bool:
 
 
 def _main_text(tree: Any, shelf: Shelf) -> str:
-    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or
-    everything."""
+    """The element that the page names as its content, else the extractor's guess; all of the page where that guess
+    would lose a good part of the formulas or everything."""
     from lxml import html
     from resiliparse.extract.html2text import extract_plain_text
 
-    source = html.tostring(tree, encoding="unicode")
+    content = container(tree, shelf)
+    source = html.tostring(tree if content is None else content, encoding="unicode", with_tail=False)
     # alt_texts stays on: with it off, one unclosed <figure> deletes the rest of the page.
     options = {"preserve_formatting": True, "alt_texts": True, "links": False, "form_fields": False, "noscript": False}
+    if content is not None and (text := _rendered(extract_plain_text, source, main_content=False, **options)).strip():
+        return text
     text = _rendered(extract_plain_text, source, main_content=True, comments=False, **options)
     whole = shelf.count(source)
     if shelf.count(text) < 0.9 * whole or not text.strip():
