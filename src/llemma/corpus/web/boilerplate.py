@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from llemma.corpus.web.formula import text_of
+from llemma.corpus.web.formula import drop, text_of
 from llemma.corpus.web.shelf import TOKEN
 
 _TAGS = [
@@ -149,26 +149,28 @@ def remove(tree: Any) -> None:
 
     etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_TAGS, with_tail=False)
     total = len(text_of(tree)) or 1
-    for element in tree.xpath("//*[@class or @id or @role or @hidden or @style or @aria-hidden]"):
-        if element.tag in _NEVER or element.getparent() is None or not _is_furniture(element):
+    furniture = [element for element in tree.iter() if _is_furniture(element)]
+    for element in furniture:
+        if element.tag in _NEVER or element.getparent() is None:
             continue
         if len(text_of(element)) <= MAX_SHARE * total:
-            element.drop_tree()
-    for element in tree.xpath("//header|//form|//aside|//ul|//ol"):
+            drop(element)
+    for element in list(tree.iter(*_FURNITURE_BY_TAG)):
         if element.getparent() is not None and _FURNITURE_BY_TAG[element.tag](element, total):
-            element.drop_tree()
+            drop(element)
     for image in tree.iter("img"):
         image.attrib.pop("alt", None)
 
 
 def _is_furniture(element: Any) -> bool:
-    style = element.get("style")
-    if element.get("hidden") is not None or (style and _hides(style)):
+    names, identifier = element.get("class"), element.get("id")
+    if names and _named(names):
         return True
-    names = element.get("class") or ""
     # The id of a section or heading is a slug of its words ("other-related-functions"), not a name.
-    slug = element.tag in _SLUGGED or "section" in names
-    return (element.get("role") or "") in _ROLES or _named(names, "" if slug else element.get("id") or "")
+    if identifier and element.tag not in _SLUGGED and "section" not in (names or "") and _named(identifier):
+        return True
+    style = element.get("style")
+    return bool(style and _hides(style)) or element.get("hidden") is not None or element.get("role") in _ROLES
 
 
 @lru_cache(maxsize=4096)
@@ -177,8 +179,9 @@ def _hides(style: str) -> bool:
 
 
 @lru_cache(maxsize=16384)
-def _named(class_names: str, identifier: str) -> bool:
-    names = [*class_names.split()[:20], identifier]
+def _named(words: str) -> bool:
+    """Whether one of the names in a class or id is a name of furniture."""
+    names = words.split()[:20]
     if any(name in _NAMES for name in names):
         return True
     return any(_WORDS.intersection(_PARTS.split(name[:80].lower()) + _PARTS.split(name[:80])) for name in names)

@@ -45,9 +45,8 @@ _MATHJAX_LIST = re.compile(
 _KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
 _KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
 _ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
-_ASCII_PAGE = re.compile(
-    r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE
-)
+_ASCII_PAGE = ("asciimath2jax", "am_chtml", "am_htmlormml", "am_svg", "input/asciimath", "asciimathml", "ui/asciimath",
+               "loader/asciimath")  # fmt: skip
 _ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
 
 
@@ -56,14 +55,14 @@ def pairs_of(source: str) -> list[Pair]:
     pairs = {pair.left: pair for pair in _ALWAYS}
     lowered = source.lower()
     engine = any(name in lowered for name in _ENGINES)
-    for pair in [*_mathjax(source), *_katex(source)] if engine else ():
+    for pair in [*_mathjax(source), *(_katex(source) if "elimiters" in source else ())] if engine else ():
         if pair.left == "$" and pair.right == "$":
             pair = Pair("$", "$", pair.display, "dollar")
         if pair.left not in ("$$",):
             pairs[pair.left] = pair
     if "$" not in pairs:
         pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
-    for pair in _ascii(source) if engine or "am_" in lowered else ():
+    for pair in _ascii(source) if any(word in lowered for word in _ASCII_PAGE) else ():
         pairs[pair.left] = pair
     return sorted(pairs.values(), key=lambda pair: -len(pair.left))
 
@@ -106,12 +105,11 @@ def _usable(left: str, right: str) -> bool:
 
 
 def _ascii(source: str) -> Iterator[Pair]:
-    if _ASCII_PAGE.search(source):
-        listed = _ASCII_LIST.search(source)
-        words = _strings(listed[1]) if listed else ["`", "`"]
-        for left, right in zip(words[::2], words[1::2], strict=False):
-            if _usable(left, right):
-                yield Pair(left, right, False, "ascii")
+    listed = _ASCII_LIST.search(source)
+    words = _strings(listed[1]) if listed else ["`", "`"]
+    for left, right in zip(words[::2], words[1::2], strict=False):
+        if _usable(left, right):
+            yield Pair(left, right, False, "ascii")
 
 
 # --- one block of text -----------------------------------------------------------------------------------------------
@@ -152,7 +150,7 @@ _INLINE = frozenset(
 )
 _SKIP = frozenset(["pre", "code", "textarea", "script", "style", "samp", "kbd", "noscript"])
 _GLUE = {"em": ("_", "_"), "i": ("_", "_"), "sub": ("_{", "}"), "sup": ("^{", "}"), "br": ("\n", "")}
-_NEEDED = " or ".join(f"contains(.,'{mark}')" for mark in ("$", "\\(", "\\[", "\\begin{", "tex]", "TEX]", "math]"))
+_MARKS = ("$", "\\(", "\\[", "\\begin{", "tex]", "TEX]", "math]")
 
 
 class Run(NamedTuple):
@@ -164,31 +162,36 @@ class Run(NamedTuple):
     text: str
 
 
-def shelve(tree: Any, shelf: Shelf, pairs: list[Pair]) -> None:
-    """Replace every typed formula in the tree by its token and escape the dollars that are left."""
+def shelve(tree: Any, shelf: Shelf, pairs: list[Pair], source: str) -> None:
+    """Replace every typed formula in the tree by its token and escape the dollars that are left. `source` is the
+    page's HTML."""
     opener = _opener(pairs)
-    for block in _blocks(tree, pairs):
+    for block in _blocks(tree, pairs, source):
         for runs in _runs(block):
             _scan_runs(runs, shelf, pairs, opener)
 
 
-def _blocks(tree: Any, pairs: list[Pair]) -> list[Any]:
+def _blocks(tree: Any, pairs: list[Pair], source: str) -> list[Any]:
     """The block elements that hold text with a delimiter, each once, in document order."""
-    own = "".join(
-        f" or contains(.,{_quoted(p.left)})" for p in pairs if p not in _ALWAYS and p.left != "$" and _quoted(p.left)
-    )
+    marks = {*_MARKS, *(pair.left for pair in pairs if pair not in _ALWAYS)}
+    entities = "&#" in source or "&d" in source or "&b" in source  # a mark may be written as an entity
+    wanted = re.compile("|".join(re.escape(mark) for mark in sorted(marks) if entities or mark in source) or "(?!)")
     found: dict[Any, None] = {}
-    for text in tree.xpath(f"//text()[{_NEEDED}{own}]"):
-        node = text.getparent()
-        node = node.getparent() if text.is_tail and node.getparent() is not None else node
-        while node.tag in _INLINE and node.getparent() is not None:
-            node = node.getparent()
-        found[node] = None
+    for owner in tree.iter():
+        inside = owner.text is not None and wanted.search(owner.text) is not None
+        after = owner.tail is not None and wanted.search(owner.tail) is not None
+        if inside:
+            found[_block(owner)] = None
+        if after and owner.getparent() is not None:
+            found[_block(owner.getparent())] = None
     return [node for node in found if node.tag not in _SKIP]
 
 
-def _quoted(text: str) -> str:
-    return f"'{text}'" if "'" not in text else ""
+def _block(node: Any) -> Any:
+    """The element whose inline content `node` belongs to."""
+    while node.tag in _INLINE and node.getparent() is not None:
+        node = node.getparent()
+    return node
 
 
 def _runs(block: Any) -> Iterator[list[Run]]:

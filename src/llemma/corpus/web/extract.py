@@ -41,10 +41,10 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
         return Page("", "", 0)
     shelf, title = Shelf(), _title(tree)
     _flatten(tree)
-    forms.shelve(tree, shelf)
+    forms.shelve(tree, shelf, source)
     boilerplate.remove(tree)
     markdown.shelve_code(tree, shelf)
-    delimiters.shelve(tree, shelf, delimiters.pairs_of(source))
+    delimiters.shelve(tree, shelf, delimiters.pairs_of(source), source)
     markdown.mark(tree, shelf)
     text = boilerplate.clean_lines(_main_text(tree, shelf))
     found = shelf.count(text)
@@ -65,18 +65,19 @@ _STRAY = re.compile(
 
 def parse(source: str) -> Any | None:
     """The lxml tree of a page, or None where there is nothing to parse."""
-    from lxml import etree, html
+    from lxml import etree
 
     if source.lstrip()[:5].lower() == "<?xml":
         # XHTML may close any element at once; to an HTML parser `<script/>` would swallow the page.
         source = re.sub(r"^\s*<\?xml[^>]*>", "", _SELF_CLOSED.sub(r"<\1\2></\1>", source))
     source = _STRAY.sub("&lt;", source)
-    parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True)
+    # The parser of lxml.html would ask Python for the class of every element.
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     try:
-        tree = html.document_fromstring(source.encode("utf-8"), parser=parser)
+        tree = etree.fromstring(source.encode("utf-8"), parser)
     except (etree.LxmlError, ValueError, AssertionError):
         return None
-    return tree if len(tree) or (tree.text or "").strip() else None
+    return tree if tree is not None and (len(tree) or (tree.text or "").strip()) else None
 
 
 def _title(tree: Any) -> str:
@@ -104,11 +105,11 @@ def _deep(tree: Any) -> bool:
 def _main_text(tree: Any, shelf: Shelf) -> str:
     """The element that the page names as its content, else the extractor's guess; all of the page where that guess
     would lose a good part of the formulas or everything."""
-    from lxml import html
+    from lxml import etree
     from resiliparse.extract.html2text import extract_plain_text
 
     content = container(tree, shelf)
-    source = html.tostring(tree if content is None else content, encoding="unicode", with_tail=False)
+    source = etree.tostring(tree if content is None else content, encoding="unicode", method="html", with_tail=False)
     # alt_texts stays on: with it off, one unclosed <figure> deletes the rest of the page.
     options = {"preserve_formatting": True, "alt_texts": True, "links": False, "form_fields": False, "noscript": False}
     if content is not None and (text := _rendered(extract_plain_text, source, main_content=False, **options)).strip():

@@ -67,8 +67,10 @@ def balanced(latex: str) -> bool:
 
 
 def text_of(element: Any) -> str:
-    """All text inside an element."""
-    return "".join(element.itertext())
+    """All text inside an element, its tail and comments apart."""
+    from lxml import etree
+
+    return str(etree.tostring(element, method="text", encoding="unicode", with_tail=False))
 
 
 def classes(element: Any) -> list[str]:
@@ -85,3 +87,8 @@ def replace(element: Any, text: str) -> None:
     else:
         parent.text = (parent.text or "") + text
     parent.remove(element)
+
+
+def drop(element: Any) -> None:
+    """Take an element out of its tree; its tail stays."""
+    replace(element, "")

@@ -56,8 +56,10 @@ def _is_tex(alt: str) -> bool:
 
 
 def _is_display(element: Any) -> bool:
-    return any("display" in name.lower() or name in ("formulaDsp", "latexcenter", "numberedequation")
-               for name in classes(element)) or "block" in (element.get("style") or "").replace("inline-block", "")  # fmt: skip
+    names = classes(element)
+    if any("display" in name.lower() or name in ("formulaDsp", "latexcenter", "numberedequation") for name in names):
+        return True
+    return "block" in (element.get("style") or "").replace("inline-block", "")
 
 
 def _alone_in_block(element: Any) -> bool:

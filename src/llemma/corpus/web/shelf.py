@@ -85,7 +85,8 @@ class Shelf:
 
     def _cell(self, match: re.Match[str], below: int) -> str:
         number = int(match[2])
-        return _COMMENT.sub(" ", self._items[number]).replace("\n", " ").replace("|", "\\vert ") if number < below else ""
+        item = _COMMENT.sub(" ", self._items[number]) if number < below else ""
+        return item.replace("\n", " ").replace("|", "\\vert ")
 
 
 def own_lines(text: str) -> str:
@@ -95,7 +96,7 @@ def own_lines(text: str) -> str:
 
 def without_tokens(text: str) -> str:
     """`text` with the private characters removed, so that no page can forge a token."""
-    return _PRIVATE.sub("", text)
+    return _PRIVATE.sub("", text) if any(mark in text for mark in (OPEN, CLOSE, INDENT)) else text
 
 
 _PRIVATE = re.compile(f"[{OPEN}{CLOSE}{INDENT}]")
