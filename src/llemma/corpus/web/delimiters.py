@@ -165,10 +165,38 @@ class Run(NamedTuple):
 def shelve(tree: Any, shelf: Shelf, pairs: list[Pair], source: str) -> None:
     """Replace every typed formula in the tree by its token and escape the dollars that are left. `source` is the
     page's HTML."""
-    opener = _opener(pairs)
+    opener, process = _opener(pairs), _process_classes(source)
     for block in _blocks(tree, pairs, source):
+        if process and _is_ignored(block, process):
+            used, first = [_NEVER], _opener([_NEVER])
+        else:
+            used, first = pairs, opener
         for runs in _runs(block):
-            _scan_runs(runs, shelf, pairs, opener)
+            _scan_runs(runs, shelf, used, first)
+
+
+_NEVER = Pair("$", "$", False, "never")
+_IGNORE = frozenset(["tex2jax_ignore", "mathjax_ignore"])
+_PROCESS = re.compile(r"process(?:Html)?Class['\"]?\s*:\s*['\"]([^'\"\n]{1,200})")
+
+
+def _process_classes(source: str) -> frozenset[str]:
+    """The classes that switch MathJax on again inside an ignored element; none where a page ignores no element."""
+    if not any(name in source for name in _IGNORE):
+        return frozenset()
+    named = [name for words in _PROCESS.findall(source) for name in re.split(r"[|\s]+", words)]
+    return frozenset(["tex2jax_process", "mathjax_process", *named])
+
+
+def _is_ignored(node: Any, process: frozenset[str]) -> bool:
+    while node is not None:
+        names = set((node.get("class") or "").split())
+        if names & process:
+            return False
+        if names & _IGNORE:
+            return True
+        node = node.getparent()
+    return False
 
 
 def _blocks(tree: Any, pairs: list[Pair], source: str) -> list[Any]:
@@ -239,7 +267,7 @@ class Edit(NamedTuple):
 
 def _opener(pairs: list[Pair]) -> re.Pattern[str]:
     words = "|".join(re.escape(pair.left) for pair in pairs)
-    return re.compile(rf"(?P<escaped>\\\$)|(?P<environment>{_ENVIRONMENT})|(?P<left>{words})")
+    return re.compile(rf"(?P<environment>{_ENVIRONMENT})|(?P<left>{words})|(?P<escaped>\\\$)")
 
 
 def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Edit]:
