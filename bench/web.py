@@ -17,6 +17,7 @@ import json
 import re
 import time
 from collections import Counter, defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,8 +71,8 @@ def score(row: dict[str, Any], text: str) -> Score:
         wanted = canon(latex)
         exact = spans[wanted] > 0
         spans[wanted] -= exact
-        # A row of a joined display, or a formula that the page's text continues, is kept when it is long enough to be told;
-        # LaTeXML cuts displays into cells.
+        # A row of a joined display, or a formula that the page's text continues, is kept when it is long enough to be
+        # told; LaTeXML cuts displays into cells.
         delimited.append(exact or ((len(wanted) >= 8 or kind == "alttext") and wanted in joined))
         source.append(delimited[-1] or wanted in everything)
     kept = [letters(sentence) in words for sentence in row["sentences"]]
@@ -97,9 +98,10 @@ def measure(name: str, extract: Extract, rows: list[dict[str, Any]]) -> tuple[st
         scores.append(score(row, text))
     size = sum(len(row["html"].encode()) for row in rows) / 1e6
     pages = [s.delimited for s in scores if s.delimited]
-    columns = [f"{len(rows) / spent:.1f}", f"{size / spent:.1f}", f"{share(sum(pages, [])):.3f}",
-               f"{sum(map(share, pages)) / len(pages):.3f}", f"{share(sum((s.source for s in scores), [])):.3f}",
-               f"{share(sum((s.text for s in scores), [])):.3f}", f"{share(sum((s.furniture for s in scores), [])):.3f}"]  # fmt: skip
+    micro = [share(list(chain.from_iterable(flags))) for flags in zip(*scores, strict=True)]
+    macro = sum(map(share, pages)) / max(1, len(pages))
+    columns = [f"{len(rows) / spent:.1f}", f"{size / spent:.1f}",
+               *(f"{value:.3f}" for value in (micro[0], macro, *micro[1:]))]  # fmt: skip
     return f"| {name}{f' ({failed} pages failed)' if failed else ''} | {' | '.join(columns)} |", scores
 
 
@@ -121,7 +123,9 @@ def misses(rows: list[dict[str, Any]], count: int) -> None:
     order = sorted(range(len(rows)), key=lambda i: -_lost(scores[i]))
     for index in order[:count]:
         row, found = rows[index], scores[index]
-        print(f"\n{row['name']}: formulas {share(found.delimited):.2f} text {share(found.text):.2f} furniture {sum(found.furniture)}")
+        print(
+            f"\n{row['name']}: formulas {share(found.delimited):.2f} text {share(found.text):.2f} furniture {sum(found.furniture)}"
+        )
         for label, wanted, flags in (("formula", [f for _, f in row["formulas"]], found.delimited), ("text", row["sentences"], found.text),
                                      ("furniture", row["furniture"], [not f for f in found.furniture])):  # fmt: skip
             for value in [w for w, flag in zip(wanted, flags, strict=True) if not flag][:4]:
@@ -144,7 +148,10 @@ def main() -> None:
         return misses(rows, args.misses)
     print(f"{len(rows)} pages, {sum(len(row['formulas']) for row in rows)} formulas, {sum(len(row['sentences']) for row in rows)} sentences, "
           f"{sum(len(row['furniture']) for row in rows)} pieces of furniture\n")  # fmt: skip
-    print("| extractor | pages/CPU-s | MB/CPU-s | delimited micro | macro | source | main text | boilerplate |\n|" + "---|" * 8)
+    print(
+        "| extractor | pages/CPU-s | MB/CPU-s | delimited micro | macro | source | main text | boilerplate |\n|"
+        + "---|" * 8
+    )
     for name, extract in present():
         print(measure(name, extract, rows)[0], flush=True)
 

@@ -98,7 +98,10 @@ def _stripped(node: Any) -> str:
 
 
 _FORMS: list[tuple[str, Callable[[Any], str]]] = [
-    (".mwe-math-fallback-image-inline, .mwe-math-fallback-image-display, .katex-html, .MathJax, .MathJax_Preview", lambda node: " "),
+    (
+        ".mwe-math-fallback-image-inline, .mwe-math-fallback-image-display, .katex-html, .MathJax, .MathJax_Preview",
+        lambda node: " ",
+    ),
     ("img.latex, img.tex", lambda node: node.getattr("alt") or ""),
     ("img[src*='latex.php']", _wordpress),
     ("img[src*='codecogs.com'], img[src*='mimetex.cgi'], img[src*='mathtex.cgi']", _query),

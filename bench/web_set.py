@@ -48,10 +48,18 @@ def packaged(folder: Path) -> Iterator[tuple[str, str, str]]:
         files = sorted(origin.rglob("*.html"), key=lambda path: number(str(path.relative_to(folder))))
         taken = plain = 0
         for path in files[:400]:
-            if not path.is_file() or path.is_symlink() or not 1500 < path.stat().st_size < MAX_BYTES or taken >= PAGES_AN_ORIGIN:
+            if (
+                not path.is_file()
+                or path.is_symlink()
+                or not 1500 < path.stat().st_size < MAX_BYTES
+                or taken >= PAGES_AN_ORIGIN
+            ):
                 continue
             source = path.read_text("utf-8", "replace")
-            formal = any(mark in source for mark in ("\\(", "\\[", 'class="math"', "formulaInl", "formulaDsp", "<math", "math/tex"))
+            formal = any(
+                mark in source
+                for mark in ("\\(", "\\[", 'class="math"', "formulaInl", "formulaDsp", "<math", "math/tex")
+            )
             plain += not formal
             if formal or plain <= PAGES_AN_ORIGIN // 4:
                 taken += 1

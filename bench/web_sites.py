@@ -67,7 +67,9 @@ def _paragraphs(source: str) -> Iterator[Block]:
         texts, formulas = parts[::2], [f.strip() for f in parts[1::2]]
         plain = all(_ALLOWED.fullmatch(t) or not t for t in texts) and not any("\\ref" in f for f in formulas)
         if plain and 120 < len(paragraph) < 900 and 0 < len(formulas) < 12 and all(formulas):
-            pieces = [p for t, f in zip(texts, [*formulas, ""], strict=True) for p in (("text", t), ("math", f)) if p[1]]
+            pieces = [
+                p for t, f in zip(texts, [*formulas, ""], strict=True) for p in (("text", t), ("math", f)) if p[1]
+            ]
             yield Block("paragraph", tuple(pieces))
 
 
@@ -115,7 +117,11 @@ def mathml(latex: str, display: bool, annotate: bool = True) -> str:
 def _mediawiki(latex: str, display: bool) -> str:
     kind, style = ("display", "block") if display else ("inline", "inline")
     wrapped = f"{{\\displaystyle {latex}}}"
-    tree = mathml(latex, display).replace(f">{escape(latex)}<", f">{escape(wrapped)}<").replace("<math ", f'<math alttext="{escape(wrapped)}" ')
+    tree = (
+        mathml(latex, display)
+        .replace(f">{escape(latex)}<", f">{escape(wrapped)}<")
+        .replace("<math ", f'<math alttext="{escape(wrapped)}" ')
+    )
     return (
         f'<span class="mwe-math-element"><span class="mwe-math-mathml-{kind} mwe-math-mathml-a11y" style="display: none;">'
         f'{tree}</span><img src="https://wikimedia.org/api/rest_v1/media/math/render/svg/0a1b" class="mwe-math-fallback-image-{kind}'
@@ -196,7 +202,11 @@ def _quicklatex(latex: str, display: bool) -> str:
     name = "ql-img-displayed-equation" if display else "ql-img-inline-formula"
     alt = "".join(f"&#{ord(c)};" for c in (f"\\[{latex}\\]" if display else latex))
     image = f'<img src="/ql-cache/quicklatex.com-0a_l3.svg" class="{name} quicklatex-auto-format" alt="{alt}" title="Rendered by QuickLaTeX.com" />'
-    return f'<p class="ql-center-displayed-equation" style="line-height: 41px;"><span class="ql-right-eqno"> &nbsp; </span><span class="ql-left-eqno"> &nbsp; </span>{image}</p>' if display else image
+    return (
+        f'<p class="ql-center-displayed-equation" style="line-height: 41px;"><span class="ql-right-eqno"> &nbsp; </span><span class="ql-left-eqno"> &nbsp; </span>{image}</p>'
+        if display
+        else image
+    )
 
 
 def _doxygen(latex: str, display: bool) -> str:
@@ -239,7 +249,11 @@ def _latexml(latex: str, display: bool) -> str:
 
 def _nlab(latex: str, display: bool) -> str:
     tree = mathml(latex, display)
-    return f'<div class="maruku-equation">{tree}<span class="maruku-eq-tex"><code style="display: none">{escape(latex, quote=False)}</code></span></div>' if display else tree
+    return (
+        f'<div class="maruku-equation">{tree}<span class="maruku-eq-tex"><code style="display: none">{escape(latex, quote=False)}</code></span></div>'
+        if display
+        else tree
+    )
 
 
 def _attribute(tag: str, name: str, extra: str = "") -> Write:
@@ -252,7 +266,9 @@ def _attribute(tag: str, name: str, extra: str = "") -> Write:
 
 def _drawn_attribute(name: str) -> Write:
     def write(latex: str, display: bool) -> str:
-        return f'<span class="inline-math" {name}="{escape(latex)}"><span class="drawn"><i>x</i><sub>1</sub></span></span>'
+        return (
+            f'<span class="inline-math" {name}="{escape(latex)}"><span class="drawn"><i>x</i><sub>1</sub></span></span>'
+        )
 
     return write
 

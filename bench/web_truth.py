@@ -64,7 +64,9 @@ def _visible(node: Any) -> bool:
 
 
 def _inside_furniture(node: Any) -> set[Any]:
-    marks = re.compile(r"sphinxsidebar|wy-nav-side|bd-sidebar|navbox|\bnavpath\b|\bcomments?\b|\brespond\b|cookie|\bmodal\b")
+    marks = re.compile(
+        r"sphinxsidebar|wy-nav-side|bd-sidebar|navbox|\bnavpath\b|\bcomments?\b|\brespond\b|cookie|\bmodal\b"
+    )
     for up in [node, *node.iterancestors()]:
         if up.tag in ("nav", "footer", "aside") or marks.search(f"{up.get('class') or ''} {up.get('id') or ''}"):
             return {node}
@@ -110,7 +112,11 @@ def _typed(tree: Any, source: str) -> Iterator[Formula]:
     """Formulas between delimiters in the text of the lowest blocks; `$` only where the page says so."""
     dollars = bool(re.search(r"inlineMath['\"]?\s*:\s*\[\s*\[\s*['\"]\$|left:\s*['\"]\$['\"]", source))
     typeset = bool(re.search(r"mathjax|katex", source, re.IGNORECASE))
-    patterns = [r"(\\begin\{(?:align|equation|gather|multline|eqnarray)\*?\}.+?\\end\{[a-z]+\*?\})", r"\\\[(.+?)\\\]", r"\\\((.+?)\\\)"] + ([r"\$\$(.+?)\$\$"] if typeset else [])
+    patterns = [
+        r"(\\begin\{(?:align|equation|gather|multline|eqnarray)\*?\}.+?\\end\{[a-z]+\*?\})",
+        r"\\\[(.+?)\\\]",
+        r"\\\((.+?)\\\)",
+    ] + ([r"\$\$(.+?)\$\$"] if typeset else [])
     patterns += [r"(?<![\\$])\$(?!\$)([^$\n]{1,400}?)(?<!\\)\$"] if dollars else []
     pattern = re.compile("|".join(patterns), re.DOTALL)
     for block in tree.xpath("//p|//li|//td|//dd|//div|//h2|//h3|//h4|//dt") if typeset else ():

@@ -1,5 +1,4 @@
-"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments, and the page's own MathJax or KaTeX
-settings.
+"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments.
 
 A formula may be cut by inline tags (Markdown turns `a_1 b_2` into `a<em>1 b</em>2`), so text is scanned a block at
 a time.
@@ -13,104 +12,16 @@ from typing import Any, NamedTuple
 
 from llemma.corpus.web import asciimath
 from llemma.corpus.web.plausible import CHECKS, certain
+from llemma.corpus.web.settings import ALWAYS, Pair
 from llemma.corpus.web.shelf import Shelf
 
 MAX_FORMULA = 8000
 """Characters; a delimiter whose partner is further away is text."""
 
-
-class Pair(NamedTuple):
-    """An opening and a closing delimiter; kinds: tex, ascii, dollar (needs a plausible content), loose (very
-    plausible)."""
-
-    left: str
-    right: str
-    display: bool
-    kind: str = "tex"
-
-
-_ALWAYS = [
-    Pair("$$", "$$", True, "double"), Pair("\\[", "\\]", True), Pair("\\(", "\\)", False),
-    Pair("[tex]", "[/tex]", False), Pair("[itex]", "[/itex]", False), Pair("[math]", "[/math]", False),
-    Pair("[latex]", "[/latex]", False), Pair("[texx]", "[/texx]", False), Pair("[TEX]", "[/TEX]", False),
-    Pair("[dtex]", "[/dtex]", True), Pair("$latex ", "$", False),
-]  # fmt: skip
 _ENVIRONMENT = (
-    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
+    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations|array|d?cases|split"
+    r"|aligned(?:at)?|gathered|[pbvVB]?matrix|smallmatrix|CD)(\*?)\}"
 )
-_STRING = r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-_MATHJAX_LIST = re.compile(
-    r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]"""
-)
-_KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
-_KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
-_ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
-_ASCII_PAGE = ("asciimath2jax", "am_chtml", "am_htmlormml", "am_svg", "input/asciimath", "asciimathml", "ui/asciimath",
-               "loader/asciimath")  # fmt: skip
-_ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
-
-
-def pairs_of(source: str) -> list[Pair]:
-    """The delimiters in force on a page, longest first, from its raw HTML."""
-    pairs = {pair.left: pair for pair in _ALWAYS}
-    lowered = source.lower()
-    engine = any(name in lowered for name in _ENGINES)
-    for pair in [*_mathjax(source), *(_katex(source) if "elimiters" in source else ())] if engine else ():
-        if pair.left == "$" and pair.right == "$":
-            pair = Pair("$", "$", pair.display, "dollar")
-        if pair.left not in ("$$",):
-            pairs[pair.left] = pair
-    if "$" not in pairs:
-        pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
-    for pair in _ascii(source) if any(word in lowered for word in _ASCII_PAGE) else ():
-        pairs[pair.left] = pair
-    return sorted(pairs.values(), key=lambda pair: -len(pair.left))
-
-
-def _strings(text: str) -> list[str]:
-    """The JavaScript string literals in `text`."""
-    return [_unquoted(match[1]) for match in re.finditer(_STRING, text)]
-
-
-def _unquoted(literal: str) -> str:
-    return re.sub(r"\\(.)", r"\1", literal[1:-1])
-
-
-def _mathjax(source: str) -> Iterator[Pair]:
-    for match in _MATHJAX_LIST.finditer(source):
-        words = _strings(match[2])
-        for left, right in zip(words[::2], words[1::2], strict=False):
-            if _usable(left, right):
-                yield Pair(left, right, match[1] == "displayMath")
-
-
-def _katex(source: str) -> Iterator[Pair]:
-    for block in _KATEX_LIST.finditer(source):
-        for entry in _KATEX_ENTRY.finditer(block[1]):
-            fields = re.findall(rf"['\"]?(left|right)['\"]?\s*:\s*{_STRING}", entry[1])
-            found = {name: _unquoted(value) for name, value in fields}
-            if _usable(found.get("left", ""), found.get("right", "")):
-                yield Pair(found["left"], found["right"], bool(re.search(r"display['\"]?\s*:\s*(?:true|!0)", entry[1])))
-
-
-def _usable(left: str, right: str) -> bool:
-    """Real delimiters are short and not words: a page must not be able to swallow its own text."""
-    return (
-        0 < len(left) <= 12
-        and 0 < len(right) <= 12
-        and not left.isalnum()
-        and not right.isspace()
-        and not left.startswith("\\begin")
-    )
-
-
-def _ascii(source: str) -> Iterator[Pair]:
-    listed = _ASCII_LIST.search(source)
-    words = _strings(listed[1]) if listed else ["`", "`"]
-    for left, right in zip(words[::2], words[1::2], strict=False):
-        if _usable(left, right):
-            yield Pair(left, right, False, "ascii")
-
 
 # --- one block of text -----------------------------------------------------------------------------------------------
 
@@ -201,7 +112,7 @@ def _is_ignored(node: Any, process: frozenset[str]) -> bool:
 
 def _blocks(tree: Any, pairs: list[Pair], source: str) -> list[Any]:
     """The block elements that hold text with a delimiter, each once, in document order."""
-    marks = {*_MARKS, *(pair.left for pair in pairs if pair not in _ALWAYS)}
+    marks = {*_MARKS, *(pair.left for pair in pairs if pair not in ALWAYS)}
     entities = "&#" in source or "&d" in source or "&b" in source  # a mark may be written as an entity
     wanted = re.compile("|".join(re.escape(mark) for mark in sorted(marks) if entities or mark in source) or "(?!)")
     found: dict[Any, None] = {}
@@ -256,8 +167,8 @@ def _scan_runs(runs: list[Run], shelf: Shelf, pairs: list[Pair], opener: re.Patt
 
 
 class Edit(NamedTuple):
-    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or an escaped
-    dollar."""
+    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or a run of
+    dollars to escape."""
 
     start: int
     end: int
@@ -277,16 +188,18 @@ def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Ed
     while match := opener.search(text, at):
         start = match.start()
         edit = None
-        if match["environment"]:
+        if match["left"] in ("$", "$$") and text.startswith("$$$", start):
+            edit = None  # a rule drawn with dollars
+        elif match["environment"]:
             name = match["environment"][7:-1]
             edit = _closed(text, start, match.end(), f"\\end{{{name}}}", Pair("", "", True), missing, whole=True)
         elif match["left"]:
             pair = by_left[match["left"]]
             edit = _closed(text, start, match.end(), pair.right, pair, missing)
         if edit is None and (match["escaped"] or match["left"] in ("$", "$$", "$latex ")):
-            width = {"$$": 2}.get(match["left"] or "", 2 if match["escaped"] else 1)
-            yield from (Edit(i, i + 1, (i, i), None) for i in range(start, start + width) if not match["escaped"])
-            at = start + width
+            at = start + (2 if match["escaped"] else _DOLLARS.match(text, start).end() - start)  # type: ignore[union-attr]
+            if not match["escaped"]:
+                yield Edit(start, at, (start, at), None)
         elif edit is None:
             at = match.end()
         else:
@@ -337,6 +250,7 @@ def _find_close(text: str, right: str, at: int, missing: dict[str, int]) -> int:
     return text.find(right, at, at + MAX_FORMULA)
 
 
+_DOLLARS = re.compile(r"\$+")
 _DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
 
 # --- putting it back -------------------------------------------------------------------------------------------------
@@ -375,7 +289,7 @@ def _last_at_or_before(starts: list[int], position: int) -> int:
 
 def _token(runs: list[Run], starts: list[int], edit: Edit, shelf: Shelf) -> str:
     if edit.pair is None:
-        return "\\$"
+        return "\\$" * (edit.end - edit.start)
     content = _content(runs, starts, *edit.inner)
     if edit.pair.kind == "ascii":
         content = asciimath.to_latex(content)

@@ -11,6 +11,7 @@ from llemma.corpus.web import boilerplate, delimiters, forms, markdown
 from llemma.corpus.web.content import container
 from llemma.corpus.web.decode import decode, printable
 from llemma.corpus.web.formula import text_of
+from llemma.corpus.web.settings import pairs_of
 from llemma.corpus.web.shelf import INDENT, Shelf, own_lines, without_tokens
 
 MAX_CHARS = 20_000_000
@@ -44,7 +45,7 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
     forms.shelve(tree, shelf, source)
     boilerplate.remove(tree)
     markdown.shelve_code(tree, shelf)
-    delimiters.shelve(tree, shelf, delimiters.pairs_of(source), source)
+    delimiters.shelve(tree, shelf, pairs_of(source), source)
     markdown.mark(tree, shelf)
     text = boilerplate.clean_lines(_main_text(tree, shelf))
     found = shelf.count(text)
