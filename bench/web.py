@@ -9,6 +9,8 @@ pages; source: its LaTeX stands anywhere. main text: sentences kept; boilerplate
 `\\displaystyle`, labels and numbers do not count. Rates are per second of CPU time of this process.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import argparse
@@ -145,7 +147,8 @@ def main() -> None:
     with gzip.open(args.pages, "rt") as stream:
         rows = [json.loads(line) for line in stream]
     if args.misses:
-        return misses(rows, args.misses)
+        misses(rows, args.misses)
+        return
     print(f"{len(rows)} pages, {sum(len(row['formulas']) for row in rows)} formulas, {sum(len(row['sentences']) for row in rows)} sentences, "
           f"{sum(len(row['furniture']) for row in rows)} pieces of furniture\n")  # fmt: skip
     print(

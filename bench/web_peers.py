@@ -1,5 +1,7 @@
 """The extractors that `web.py` compares: a name, and a function from HTML to text. Absent libraries are left out."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re
@@ -63,8 +65,9 @@ def openwebmath_like(source: str) -> str:
 
 
 def _hidden(body: Any) -> list[Any]:
-    return [n for n in body.query_selector_all("[style]") if "display:none" in (n.getattr("style") or "").replace(" ", "")
-            and not n.query_selector("math")]  # fmt: skip
+    styled = body.query_selector_all("[style]")
+    hidden = [node for node in styled if "display:none" in (node.getattr("style") or "").replace(" ", "")]
+    return [node for node in hidden if not node.query_selector("math")]
 
 
 def _drop(node: Any) -> None:

@@ -8,6 +8,8 @@ html, formulas, sentences, furniture}; a hash of the page's name decides, 40 % a
 at the other once, at the end. `web_truth.py` and `web_sites.py` say where labels come from.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import argparse

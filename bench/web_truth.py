@@ -4,6 +4,8 @@ Every rule here is written apart from the extractor and shares no code with it: 
 expression for delimiters in visible text, and the containers in which page generators put content and furniture.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import re

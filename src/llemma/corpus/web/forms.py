@@ -19,7 +19,14 @@ from llemma.corpus.web.shelf import Shelf
 
 # --- scripts ---------------------------------------------------------------------------------------------------------
 
-_CDATA = re.compile(r"^\s*%?\s*<!\[CDATA\[|%?\s*\]\]>\s*$")
+
+def _without_cdata(source: str) -> str:
+    """`% <![CDATA[ .. %]]>`, which Jekyll puts around a script, taken off."""
+    source = source.strip()
+    inner = source.removeprefix("%").lstrip()
+    if inner.startswith("<![CDATA["):
+        source = inner.removeprefix("<![CDATA[").removesuffix("]]>").rstrip().removesuffix("%")
+    return source
 
 
 def script(element: Any) -> Formula | None:
@@ -28,7 +35,7 @@ def script(element: Any) -> Formula | None:
     if not kind.startswith("math/"):
         return None
     # A script is raw text: entities in it come from a page's generator (or from our own repair of stray brackets).
-    source, display = unescape(_CDATA.sub("", element.text or "")), "mode=display" in kind
+    source, display = unescape(_without_cdata(element.text or "")), "mode=display" in kind
     if kind.startswith("math/asciimath"):
         return Formula(asciimath.to_latex(source), display)
     if kind.startswith("math/mml"):

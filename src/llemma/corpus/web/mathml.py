@@ -161,8 +161,8 @@ def _join(parts: list[str]) -> str:
 
 
 def _ends_in_command(text: str) -> bool:
-    tail = text[text.rfind("\\") + 1 :] if "\\" in text else "1"
-    return tail.isalpha()
+    _, backslash, tail = text[-40:].rpartition("\\")
+    return bool(backslash) and tail.isalpha()
 
 
 def symbols(text: str) -> str:
@@ -367,7 +367,7 @@ _RULES: dict[str, Callable[[Any, int], str]] = {
     "mfrac": _fraction, "msqrt": _sqrt, "mroot": _root, "msub": _scripts("_"), "msup": _scripts("^"),
     "msubsup": _scripts("_", "^"), "munderover": _around, "munder": _around,
     "mover": _around,
-    "mmultiscripts": _multiscripts, "mphantom": _phantom, "maction": _first, "mfenced": _fenced, "mtable": _table, 
+    "mmultiscripts": _multiscripts, "mphantom": _phantom, "maction": _first, "mfenced": _fenced, "mtable": _table,
     "menclose": _enclose,
     "semantics": _first, "none": _space,
 }  # fmt: skip
