@@ -1,6 +1,6 @@
 """Extraction from web pages: formulas, main text, furniture and speed, ours beside others, in one run.
 
-python -m venv /tmp/peers; /tmp/peers/bin/pip install trafilatura resiliparse lxml msgspec
+python -m venv /tmp/peers; /tmp/peers/bin/pip install trafilatura lxml_html_clean resiliparse lxml msgspec
 PYTHONPATH=src /tmp/peers/bin/python bench/web.py OUT/open.jsonl.gz          # a set made by bench/web_set.py
 PYTHONPATH=src python bench/web.py OUT/open.jsonl.gz --misses 20             # what ours loses; only ours is run
 

@@ -80,6 +80,8 @@ def test_mathml(source: str, wanted: str) -> None:
         ('x "if" y', "x \\text{if} y"),
         ("a != b => c <= oo", "a \\neq b \\Rightarrow c \\leq \\infty"),
         ("{x | x > 0}", "\\left\\{ x | x > 0 \\right\\}"),
+        ("{(x,x > 0),(0,x <= 0):}", "\\begin{cases} x & x > 0 \\\\ 0 & x \\leq 0 \\end{cases}"),
+        ("color(red)(x) + ubrace(a+b)_n", "\\color{red}{x} + \\underbrace{a + b}_{n}"),
         ("hat x vec(ab)", "\\hat{x} \\vec{a b}"),
     ],
 )
