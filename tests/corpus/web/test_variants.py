@@ -67,6 +67,8 @@ CASES = [
     ("cut by sup", "<p>Let $x<sup>2</sup>$ be.</p>", AUTO, "$x^{2}$"),
     ("environment over blocks", "<div>\\begin{align}<br>a &amp;= b \\\\<br>c &amp;= d<br>\\end{align}</div>", MATHJAX, "$$\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}$$"),
     ("ref and tag", "<p>So \\begin{equation}\\label{e} a=b \\tag{2}\\end{equation} holds.</p>", MATHJAX, "$$\\begin{equation}\\label{e} a=b \\tag{2}\\end{equation}$$"),
+    ("pandoc drawn by katex", '<p>Let <span class="math inline"><span class="katex"><span class="katex-mathml">' + MATHML.format("", "a^2") + '</span><span class="katex-html">a_2</span></span></span> be.</p>', "", "Let $a^2$ be."),
+    ("sphinx drawn by mathjax", '<div class="math"><mjx-container class="MathJax" display="true"><mjx-math></mjx-math><mjx-assistive-mml>' + MATHML.format("", "a=b") + '</mjx-assistive-mml></mjx-container></div>', MATHJAX, "$$a=b$$"),
     ("distill", "<p>Let <d-math>a^2</d-math> be.</p>", "", "$a^2$"),
     ("distill block", "<p>So</p><d-math block>a=b</d-math>", "", "$$a=b$$"),
     ("quill", '<p>Let <span class="ql-formula" data-value="a^2"><span contenteditable="false">x</span></span> be.</p>', "", "Let $a^2$ be."),

@@ -120,7 +120,11 @@ class _Parser:
         right = self.take() if self.peek() in _RIGHT else ""
         rows = _matrix_rows(inner)
         if rows and right:
-            kind = "cases" if (left, right) == ("{", ":}") else {"[": "bmatrix", "(": "pmatrix", "|": "vmatrix"}.get(left, "matrix")
+            kind = (
+                "cases"
+                if (left, right) == ("{", ":}")
+                else {"[": "bmatrix", "(": "pmatrix", "|": "vmatrix"}.get(left, "matrix")
+            )
             return f"\\begin{{{kind}}} {rows} \\end{{{kind}}}"
         return f"\\left{_LEFT[left]} {inner} \\right{_RIGHT.get(right, '.')}"
 

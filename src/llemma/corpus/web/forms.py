@@ -104,8 +104,8 @@ def rendered(element: Any) -> Formula | None:
     if inner is not None:
         formula = math(inner)
         return formula and Formula(formula.latex, formula.display or shown)
-    drawn = next((e.get("data-mathml") for e in element.iter() if e.get("data-mathml")), None)
-    return parsed_mathml(drawn, shown) if drawn else None
+    saved = next((e.get("data-mathml") for e in element.iter() if e.get("data-mathml")), None)
+    return parsed_mathml(saved, shown) if saved else None
 
 
 def katex(element: Any) -> Formula | None:
@@ -153,11 +153,16 @@ _NUMBERING = ("eqno", "headerlink", "MathJax_Preview")
 
 def sphinx(element: Any) -> Formula | None:
     """`span.math`, `div.math`: Sphinx, pandoc, docutils, jupyter; text in delimiters, equation number beside it."""
-    picture = next(element.iter("img"), None)
+    pictures = list(element.iter("img"))
     shown = element.tag == "div" or "display" in classes(element)
     number = _number(element)
-    if picture is not None:
-        formula = undelimited(picture.get("alt") or "", shown)
+    if _is_drawn(element):  # by KaTeX or MathJax, and saved so
+        formula = drawn(element)
+        return formula and Formula(formula.latex, formula.display or shown, number)
+    if len(pictures) > 1:
+        return None
+    if pictures:
+        formula = undelimited(pictures[0].get("alt") or "", shown)
         return Formula(plain_style(formula.latex), formula.display, number) if formula.latex else None
     source = "".join(_text_without(element, _NUMBERING)).strip()
     formula = undelimited(source, shown)
@@ -184,11 +189,23 @@ def _text_without(element: Any, unwanted: tuple[str, ...]) -> Iterator[str]:
 
 def container(element: Any) -> Formula | None:
     """Stack Exchange's `.math-container`: text with dollars, or a formula already drawn with its script beside it."""
-    for child in element.iter("script"):
-        if formula := script(child):
-            return formula
-    inner = inner_math(element)
-    return math(inner) if inner is not None else undelimited(text_of(element))
+    return undelimited(text_of(element)) if not _is_drawn(element) else drawn(element)
+
+
+def _is_drawn(element: Any) -> bool:
+    return any(
+        mathml.local_name(e) == "math" or (e.tag == "script" and (e.get("type") or "").startswith("math/"))
+        for e in element.iter()
+    )
+
+
+def drawn(element: Any) -> Formula | None:
+    """The one formula drawn in an element: its script, else its MathML; None where there are several."""
+    scripts = [formula for child in element.iter("script") if (formula := script(child))]
+    if scripts:
+        return scripts[0] if len(scripts) == 1 else None
+    found = [e for e in element.iter() if mathml.local_name(e) == "math"]
+    return math(found[0]) if len(found) == 1 else None
 
 
 _SHOWN = frozenset(["display", "math-display", "math-block", "katex-block", "js-display-math"])
