@@ -141,9 +141,10 @@ def latexml_table(element: Any) -> Formula | None:
         return None
     numbers = [text_of(tag).strip() for tag in element.iter("span") if "ltx_tag_equation" in classes(tag)]
     numbers += [text_of(tag).strip() for tag in element.iter("span") if "ltx_tag_equationgroup" in classes(tag)]
+    if len(rows) == 1:
+        return Formula(" ".join(rows[0]), True, " ".join(numbers))
     body = " \\\\\n".join(" & ".join(row) for row in rows)
-    aligned = len(rows) > 1 or len(rows[0]) > 1
-    return Formula(f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}" if aligned else body, True, " ".join(numbers))
+    return Formula(f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}", True, " ".join(numbers))
 
 
 # --- elements whose text is TeX --------------------------------------------------------------------------------------
