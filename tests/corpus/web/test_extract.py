@@ -150,3 +150,19 @@ def test_prefilter_sees_marks_and_passes_over_news() -> None:
         assert looks_mathematical(b"<p>" + raw + b"</p>")
     for raw in (b"", b"<p>It costs $5 and $10.</p>", b"<p>plain news</p>", b"\xff\xfe\x00"):
         assert not looks_mathematical(raw)
+
+
+def test_ids_of_sections_are_no_names_of_furniture() -> None:
+    text = body("<section id='social-votes-and-other-related-functions'><h2>On votes</h2><p>KEPT</p></section>")
+    assert "KEPT" in text
+
+
+def test_element_named_as_content_is_rendered_whole() -> None:
+    listing = "".join(f"<dl class='c'><dt>f{i}</dt><dd><p>Gives {i}.</p></dd></dl>" for i in range(30))
+    page = f"<body><div class='x'>BAD</div><div role='main'><p>{PROSE}</p>{listing}</div></body>"
+    text = extract(page).text
+    assert all(f"Gives {i}." in text for i in range(30)) and "BAD" not in text
+
+
+def test_equation_number_stays_beside_its_formula() -> None:
+    assert "\n$$a=b$$ (2)\n" in body("<div class='math'><span class='eqno'>(2)</span>\\[a=b\\]</div>")

@@ -34,10 +34,11 @@ _UNARY = {"sqrt": "sqrt", "hat": "hat", "bar": "overline", "vec": "vec", "dot": 
           "ul": "underline",
           "abs": "", "floor": "", "ceil": "", "norm": "", "bb": "mathbf", "bbb": "mathbb", "cc": "mathcal",
           "fr": "mathfrak",
-          "sf": "mathsf", "tt": "mathtt", "tilde": "tilde"}  # fmt: skip
+          "sf": "mathsf", "tt": "mathtt", "tilde": "tilde", "obrace": "overbrace", "ubrace": "underbrace",
+          "cancel": "cancel", "overline": "overline", "underline": "underline", "overarc": "overparen"}  # fmt: skip
 _AROUND = {"abs": ("\\left|", "\\right|"), "floor": ("\\lfloor ", "\\rfloor "), "ceil": ("\\lceil ", "\\rceil "),
            "norm": ("\\left\\|", "\\right\\|")}  # fmt: skip
-_BINARY = {"frac", "root", "stackrel"}
+_BINARY = {"frac", "root", "stackrel", "overset", "underset", "color"}
 _LEFT = {"(": "(", "[": "[", "{": "\\{", "(:": "\\langle", "{:": "."}
 _RIGHT = {")": ")", "]": "]", "}": "\\}", ":)": "\\rangle", ":}": "."}
 _WORDS = sorted(
@@ -110,6 +111,8 @@ class _Parser:
         first, second = _bare(self.simple(depth + 1)), _bare(self.simple(depth + 1))
         if token == "root":
             return f"\\sqrt[{first}]{{{second}}}"
+        if token == "color":
+            return f"\\color{{{first.replace(' ', '')}}}{{{second}}}"
         return f"\\{token}{{{first}}}{{{second}}}"
 
     def bracket(self, left: str, depth: int) -> str:
@@ -117,7 +120,11 @@ class _Parser:
         right = self.take() if self.peek() in _RIGHT else ""
         rows = _matrix_rows(inner)
         if rows and right:
-            kind = {"[": "bmatrix", "(": "pmatrix", "|": "vmatrix"}.get(left, "matrix")
+            kind = (
+                "cases"
+                if (left, right) == ("{", ":}")
+                else {"[": "bmatrix", "(": "pmatrix", "|": "vmatrix"}.get(left, "matrix")
+            )
             return f"\\begin{{{kind}}} {rows} \\end{{{kind}}}"
         return f"\\left{_LEFT[left]} {inner} \\right{_RIGHT.get(right, '.')}"
 

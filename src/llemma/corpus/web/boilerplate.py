@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from llemma.corpus.web.forms import text_of
+from llemma.corpus.web.formula import drop, text_of
 from llemma.corpus.web.shelf import TOKEN
 
 _TAGS = [
@@ -130,10 +130,14 @@ _NAMES = frozenset(
         "rst-footer-buttons",
         "bd-sidebar",
         "bd-toc",
+        "ar5iv-footer",
+        "ltx_page_footer",
+        "ltx_page_navbar",
         "pre-article-nav",
     ]
 )
 _PARTS = re.compile(r"[-_\s]+|(?<=[a-z])(?=[A-Z])")
+_SLUGGED = frozenset(["section", "h1", "h2", "h3", "h4", "h5", "h6", "a", "dt", "span", "li"])
 _NEVER = frozenset(["html", "body", "main", "article"])
 MAX_SHARE = 0.5
 """Of a page's text; an element that holds more is the page itself, whatever its class says."""
@@ -145,23 +149,28 @@ def remove(tree: Any) -> None:
 
     etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_TAGS, with_tail=False)
     total = len(text_of(tree)) or 1
-    for element in tree.xpath("//*[@class or @id or @role or @hidden or @style or @aria-hidden]"):
-        if element.tag in _NEVER or element.getparent() is None or not _is_furniture(element):
+    furniture = [element for element in tree.iter() if _is_furniture(element)]
+    for element in furniture:
+        if element.tag in _NEVER or element.getparent() is None:
             continue
         if len(text_of(element)) <= MAX_SHARE * total:
-            element.drop_tree()
-    for element in tree.xpath("//header|//form|//aside|//ul|//ol"):
+            drop(element)
+    for element in list(tree.iter(*_FURNITURE_BY_TAG)):
         if element.getparent() is not None and _FURNITURE_BY_TAG[element.tag](element, total):
-            element.drop_tree()
+            drop(element)
     for image in tree.iter("img"):
         image.attrib.pop("alt", None)
 
 
 def _is_furniture(element: Any) -> bool:
-    style = element.get("style")
-    if element.get("hidden") is not None or (style and _hides(style)):
+    names, identifier = element.get("class"), element.get("id")
+    if names and _named(names):
         return True
-    return (element.get("role") or "") in _ROLES or _named(element.get("class") or "", element.get("id") or "")
+    # The id of a section or heading is a slug of its words ("other-related-functions"), not a name.
+    if identifier and element.tag not in _SLUGGED and "section" not in (names or "") and _named(identifier):
+        return True
+    style = element.get("style")
+    return bool(style and _hides(style)) or element.get("hidden") is not None or element.get("role") in _ROLES
 
 
 @lru_cache(maxsize=4096)
@@ -170,16 +179,19 @@ def _hides(style: str) -> bool:
 
 
 @lru_cache(maxsize=16384)
-def _named(class_names: str, identifier: str) -> bool:
-    names = [*class_names.split()[:20], identifier]
+def _named(words: str) -> bool:
+    """Whether one of the names in a class or id is a name of furniture."""
+    names = words.split()[:20]
     if any(name in _NAMES for name in names):
         return True
     return any(_WORDS.intersection(_PARTS.split(name[:80].lower()) + _PARTS.split(name[:80])) for name in names)
 
 
 def _site_header(element: Any, total: int) -> bool:
-    inside = next(element.iterancestors("article", "main", "section"), None) is not None
-    return not inside and len(text_of(element)) < 0.2 * total and next(element.iter("h1"), None) is None
+    if next(element.iterancestors("article", "main", "section"), None) is not None:
+        return False
+    small = len(text_of(element)) < 0.2 * total or _link_list(element, total, 2)
+    return small and next(element.iter("h1"), None) is None
 
 
 def _form(element: Any, total: int) -> bool:
@@ -190,11 +202,11 @@ def _aside(element: Any, total: int) -> bool:
     return not TOKEN.search(text_of(element)) and _form(element, total)
 
 
-def _link_list(element: Any, total: int) -> bool:
+def _link_list(element: Any, total: int, least: int = 3) -> bool:
     """A list that is nearly all links, of short items, outside references: a menu."""
     links = [len(" ".join(text_of(a).split())) for a in element.iter("a")]
     length = len(" ".join(text_of(element).split()))
-    return len(links) >= 3 and sum(links) > 0.8 * length and sum(links) / len(links) < 60
+    return len(links) >= least and sum(links) > 0.8 * length and sum(links) / len(links) < 60
 
 
 _FURNITURE_BY_TAG = {"header": _site_header, "form": _form, "aside": _aside, "ul": _link_list, "ol": _link_list}

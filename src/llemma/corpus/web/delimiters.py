@@ -1,5 +1,4 @@
-"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments, and the page's own MathJax or KaTeX
-settings.
+"""Formulas typed into text: `$..$`, `\\(..\\)`, `[tex]..[/tex]`, environments.
 
 A formula may be cut by inline tags (Markdown turns `a_1 b_2` into `a<em>1 b</em>2`), so text is scanned a block at
 a time.
@@ -13,106 +12,16 @@ from typing import Any, NamedTuple
 
 from llemma.corpus.web import asciimath
 from llemma.corpus.web.plausible import CHECKS, certain
+from llemma.corpus.web.settings import ALWAYS, Pair
 from llemma.corpus.web.shelf import Shelf
 
 MAX_FORMULA = 8000
 """Characters; a delimiter whose partner is further away is text."""
 
-
-class Pair(NamedTuple):
-    """An opening and a closing delimiter; kinds: tex, ascii, dollar (needs a plausible content), loose (very
-    plausible)."""
-
-    left: str
-    right: str
-    display: bool
-    kind: str = "tex"
-
-
-_ALWAYS = [
-    Pair("$$", "$$", True, "double"), Pair("\\[", "\\]", True), Pair("\\(", "\\)", False),
-    Pair("[tex]", "[/tex]", False), Pair("[itex]", "[/itex]", False), Pair("[math]", "[/math]", False),
-    Pair("[latex]", "[/latex]", False), Pair("[texx]", "[/texx]", False), Pair("[TEX]", "[/TEX]", False),
-    Pair("[dtex]", "[/dtex]", True), Pair("$latex ", "$", False),
-]  # fmt: skip
 _ENVIRONMENT = (
-    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations)(\*?)\}"
+    r"\\begin\{(equation|align|gather|multline|eqnarray|displaymath|math|flalign|alignat|subequations|array|d?cases|split"
+    r"|aligned(?:at)?|gathered|[pbvVB]?matrix|smallmatrix|CD)(\*?)\}"
 )
-_STRING = r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-_MATHJAX_LIST = re.compile(
-    r"""(inlineMath|displayMath)['"]?\s*:\s*\{?\s*(?:['"]?\[\+\]['"]?\s*:)?\s*(\[(?:[^\[\]]|\[[^\n]*?\])*?\])\s*[,}\n]"""
-)
-_KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
-_KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
-_ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
-_ASCII_PAGE = re.compile(
-    r"asciimath2jax|AM_(?:CHTML|HTMLorMML|SVG)|input/asciimath|ASCIIMathML|ui/asciimath", re.IGNORECASE
-)
-_ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
-
-
-def pairs_of(source: str) -> list[Pair]:
-    """The delimiters in force on a page, longest first, from its raw HTML."""
-    pairs = {pair.left: pair for pair in _ALWAYS}
-    lowered = source.lower()
-    engine = any(name in lowered for name in _ENGINES)
-    for pair in [*_mathjax(source), *_katex(source)] if engine else ():
-        if pair.left == "$" and pair.right == "$":
-            pair = Pair("$", "$", pair.display, "dollar")
-        if pair.left not in ("$$",):
-            pairs[pair.left] = pair
-    if "$" not in pairs:
-        pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
-    for pair in _ascii(source) if engine or "am_" in lowered else ():
-        pairs[pair.left] = pair
-    return sorted(pairs.values(), key=lambda pair: -len(pair.left))
-
-
-def _strings(text: str) -> list[str]:
-    """The JavaScript string literals in `text`."""
-    return [_unquoted(match[1]) for match in re.finditer(_STRING, text)]
-
-
-def _unquoted(literal: str) -> str:
-    return re.sub(r"\\(.)", r"\1", literal[1:-1])
-
-
-def _mathjax(source: str) -> Iterator[Pair]:
-    for match in _MATHJAX_LIST.finditer(source):
-        words = _strings(match[2])
-        for left, right in zip(words[::2], words[1::2], strict=False):
-            if _usable(left, right):
-                yield Pair(left, right, match[1] == "displayMath")
-
-
-def _katex(source: str) -> Iterator[Pair]:
-    for block in _KATEX_LIST.finditer(source):
-        for entry in _KATEX_ENTRY.finditer(block[1]):
-            fields = re.findall(rf"['\"]?(left|right)['\"]?\s*:\s*{_STRING}", entry[1])
-            found = {name: _unquoted(value) for name, value in fields}
-            if _usable(found.get("left", ""), found.get("right", "")):
-                yield Pair(found["left"], found["right"], bool(re.search(r"display['\"]?\s*:\s*(?:true|!0)", entry[1])))
-
-
-def _usable(left: str, right: str) -> bool:
-    """Real delimiters are short and not words: a page must not be able to swallow its own text."""
-    return (
-        0 < len(left) <= 12
-        and 0 < len(right) <= 12
-        and not left.isalnum()
-        and not right.isspace()
-        and not left.startswith("\\begin")
-    )
-
-
-def _ascii(source: str) -> Iterator[Pair]:
-    if _ASCII_PAGE.search(source):
-        listed = _ASCII_LIST.search(source)
-        words = _strings(listed[1]) if listed else ["`", "`"]
-        for left, right in zip(words[::2], words[1::2], strict=False):
-            if _usable(left, right):
-                yield Pair(left, right, False, "ascii")
-
 
 # --- one block of text -----------------------------------------------------------------------------------------------
 
@@ -152,7 +61,7 @@ _INLINE = frozenset(
 )
 _SKIP = frozenset(["pre", "code", "textarea", "script", "style", "samp", "kbd", "noscript"])
 _GLUE = {"em": ("_", "_"), "i": ("_", "_"), "sub": ("_{", "}"), "sup": ("^{", "}"), "br": ("\n", "")}
-_NEEDED = " or ".join(f"contains(.,'{mark}')" for mark in ("$", "\\(", "\\[", "\\begin{", "tex]", "TEX]", "math]"))
+_MARKS = ("$", "\\(", "\\[", "\\begin{", "tex]", "TEX]", "math]")
 
 
 class Run(NamedTuple):
@@ -164,31 +73,64 @@ class Run(NamedTuple):
     text: str
 
 
-def shelve(tree: Any, shelf: Shelf, pairs: list[Pair]) -> None:
-    """Replace every typed formula in the tree by its token and escape the dollars that are left."""
-    opener = _opener(pairs)
-    for block in _blocks(tree, pairs):
+def shelve(tree: Any, shelf: Shelf, pairs: list[Pair], source: str) -> None:
+    """Replace every typed formula in the tree by its token and escape the dollars that are left. `source` is the
+    page's HTML."""
+    opener, process = _opener(pairs), _process_classes(source)
+    for block in _blocks(tree, pairs, source):
+        if process and _is_ignored(block, process):
+            used, first = [_NEVER], _opener([_NEVER])
+        else:
+            used, first = pairs, opener
         for runs in _runs(block):
-            _scan_runs(runs, shelf, pairs, opener)
+            _scan_runs(runs, shelf, used, first)
 
 
-def _blocks(tree: Any, pairs: list[Pair]) -> list[Any]:
+_NEVER = Pair("$", "$", False, "never")
+_IGNORE = frozenset(["tex2jax_ignore", "mathjax_ignore"])
+_PROCESS = re.compile(r"process(?:Html)?Class['\"]?\s*:\s*['\"]([^'\"\n]{1,200})")
+
+
+def _process_classes(source: str) -> frozenset[str]:
+    """The classes that switch MathJax on again inside an ignored element; none where a page ignores no element."""
+    if not any(name in source for name in _IGNORE):
+        return frozenset()
+    named = [name for words in _PROCESS.findall(source) for name in re.split(r"[|\s]+", words)]
+    return frozenset(["tex2jax_process", "mathjax_process", *named])
+
+
+def _is_ignored(node: Any, process: frozenset[str]) -> bool:
+    while node is not None:
+        names = set((node.get("class") or "").split())
+        if names & process:
+            return False
+        if names & _IGNORE:
+            return True
+        node = node.getparent()
+    return False
+
+
+def _blocks(tree: Any, pairs: list[Pair], source: str) -> list[Any]:
     """The block elements that hold text with a delimiter, each once, in document order."""
-    own = "".join(
-        f" or contains(.,{_quoted(p.left)})" for p in pairs if p not in _ALWAYS and p.left != "$" and _quoted(p.left)
-    )
+    marks = {*_MARKS, *(pair.left for pair in pairs if pair not in ALWAYS)}
+    entities = "&#" in source or "&d" in source or "&b" in source  # a mark may be written as an entity
+    wanted = re.compile("|".join(re.escape(mark) for mark in sorted(marks) if entities or mark in source) or "(?!)")
     found: dict[Any, None] = {}
-    for text in tree.xpath(f"//text()[{_NEEDED}{own}]"):
-        node = text.getparent()
-        node = node.getparent() if text.is_tail and node.getparent() is not None else node
-        while node.tag in _INLINE and node.getparent() is not None:
-            node = node.getparent()
-        found[node] = None
+    for owner in tree.iter():
+        inside = owner.text is not None and wanted.search(owner.text) is not None
+        after = owner.tail is not None and wanted.search(owner.tail) is not None
+        if inside:
+            found[_block(owner)] = None
+        if after and owner.getparent() is not None:
+            found[_block(owner.getparent())] = None
     return [node for node in found if node.tag not in _SKIP]
 
 
-def _quoted(text: str) -> str:
-    return f"'{text}'" if "'" not in text else ""
+def _block(node: Any) -> Any:
+    """The element whose inline content `node` belongs to."""
+    while node.tag in _INLINE and node.getparent() is not None:
+        node = node.getparent()
+    return node
 
 
 def _runs(block: Any) -> Iterator[list[Run]]:
@@ -225,8 +167,8 @@ def _scan_runs(runs: list[Run], shelf: Shelf, pairs: list[Pair], opener: re.Patt
 
 
 class Edit(NamedTuple):
-    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or an escaped
-    dollar."""
+    """Replace `start:end` of the joined text: a formula (`inner` = start and end of its content), or a run of
+    dollars to escape."""
 
     start: int
     end: int
@@ -236,7 +178,7 @@ class Edit(NamedTuple):
 
 def _opener(pairs: list[Pair]) -> re.Pattern[str]:
     words = "|".join(re.escape(pair.left) for pair in pairs)
-    return re.compile(rf"(?P<escaped>\\\$)|(?P<environment>{_ENVIRONMENT})|(?P<left>{words})")
+    return re.compile(rf"(?P<environment>{_ENVIRONMENT})|(?P<left>{words})|(?P<escaped>\\\$)")
 
 
 def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Edit]:
@@ -246,16 +188,18 @@ def _edits(text: str, pairs: list[Pair], opener: re.Pattern[str]) -> Iterator[Ed
     while match := opener.search(text, at):
         start = match.start()
         edit = None
-        if match["environment"]:
+        if match["left"] in ("$", "$$") and text.startswith("$$$", start):
+            edit = None  # a rule drawn with dollars
+        elif match["environment"]:
             name = match["environment"][7:-1]
             edit = _closed(text, start, match.end(), f"\\end{{{name}}}", Pair("", "", True), missing, whole=True)
         elif match["left"]:
             pair = by_left[match["left"]]
             edit = _closed(text, start, match.end(), pair.right, pair, missing)
         if edit is None and (match["escaped"] or match["left"] in ("$", "$$", "$latex ")):
-            width = {"$$": 2}.get(match["left"] or "", 2 if match["escaped"] else 1)
-            yield from (Edit(i, i + 1, (i, i), None) for i in range(start, start + width) if not match["escaped"])
-            at = start + width
+            at = start + (2 if match["escaped"] else _DOLLARS.match(text, start).end() - start)  # type: ignore[union-attr]
+            if not match["escaped"]:
+                yield Edit(start, at, (start, at), None)
         elif edit is None:
             at = match.end()
         else:
@@ -306,6 +250,7 @@ def _find_close(text: str, right: str, at: int, missing: dict[str, int]) -> int:
     return text.find(right, at, at + MAX_FORMULA)
 
 
+_DOLLARS = re.compile(r"\$+")
 _DOLLAR_STOPS = re.compile(r"\\.|[{}]|\$\$|\$", re.DOTALL)
 
 # --- putting it back -------------------------------------------------------------------------------------------------
@@ -344,7 +289,7 @@ def _last_at_or_before(starts: list[int], position: int) -> int:
 
 def _token(runs: list[Run], starts: list[int], edit: Edit, shelf: Shelf) -> str:
     if edit.pair is None:
-        return "\\$"
+        return "\\$" * (edit.end - edit.start)
     content = _content(runs, starts, *edit.inner)
     if edit.pair.kind == "ascii":
         content = asciimath.to_latex(content)

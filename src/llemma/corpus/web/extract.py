@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 
 from llemma.corpus.web import boilerplate, delimiters, forms, markdown
+from llemma.corpus.web.content import container
 from llemma.corpus.web.decode import decode, printable
+from llemma.corpus.web.formula import text_of
+from llemma.corpus.web.settings import pairs_of
 from llemma.corpus.web.shelf import INDENT, Shelf, own_lines, without_tokens
 
 MAX_CHARS = 20_000_000
@@ -39,10 +42,10 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
         return Page("", "", 0)
     shelf, title = Shelf(), _title(tree)
     _flatten(tree)
-    forms.shelve(tree, shelf)
+    forms.shelve(tree, shelf, source)
     boilerplate.remove(tree)
     markdown.shelve_code(tree, shelf)
-    delimiters.shelve(tree, shelf, delimiters.pairs_of(source))
+    delimiters.shelve(tree, shelf, pairs_of(source), source)
     markdown.mark(tree, shelf)
     text = boilerplate.clean_lines(_main_text(tree, shelf))
     found = shelf.count(text)
@@ -56,40 +59,41 @@ _SELF_CLOSED = re.compile(
 
 # `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
 _STRAY = re.compile(
-    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])"
+    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])(?!\s+[A-Za-z][\w:-]*\s*=\s*[\"'])"
     r"|[A-Za-z]{1,12}[$<\\^=,.;+)}|])"
 )
 
 
 def parse(source: str) -> Any | None:
     """The lxml tree of a page, or None where there is nothing to parse."""
-    from lxml import etree, html
+    from lxml import etree
 
     if source.lstrip()[:5].lower() == "<?xml":
         # XHTML may close any element at once; to an HTML parser `<script/>` would swallow the page.
         source = re.sub(r"^\s*<\?xml[^>]*>", "", _SELF_CLOSED.sub(r"<\1\2></\1>", source))
     source = _STRAY.sub("&lt;", source)
-    parser = html.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True)
+    # The parser of lxml.html would ask Python for the class of every element.
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     try:
-        tree = html.document_fromstring(source.encode("utf-8"), parser=parser)
+        tree = etree.fromstring(source.encode("utf-8"), parser)
     except (etree.LxmlError, ValueError, AssertionError):
         return None
-    return tree if len(tree) or (tree.text or "").strip() else None
+    return tree if tree is not None and (len(tree) or (tree.text or "").strip()) else None
 
 
 def _title(tree: Any) -> str:
     found = next(tree.iter("title"), None)
-    text = " ".join(forms.text_of(found).split()) if found is not None else ""
+    text = " ".join(text_of(found).split()) if found is not None else ""
     if not text:
         heading = next(tree.iter("h1"), None)
-        text = " ".join(forms.text_of(heading).split()) if heading is not None else ""
+        text = " ".join(text_of(heading).split()) if heading is not None else ""
     return text[:500]
 
 
 def _flatten(tree: Any) -> None:
     """Dissolve elements nested deeper than `MAX_DEPTH`; their text stays."""
     for element in tree.xpath(f"//*[count(ancestor::*) = {MAX_DEPTH}]") if _deep(tree) else ():
-        text = forms.text_of(element)
+        text = text_of(element)
         for child in list(element):
             element.remove(child)
         element.text = text
@@ -100,14 +104,17 @@ def _deep(tree: Any) -> bool:
 
 
 def _main_text(tree: Any, shelf: Shelf) -> str:
-    """The main content; all of the page where the extractor's guess would lose a good part of the formulas or
-    everything."""
-    from lxml import html
+    """The element that the page names as its content, else the extractor's guess; all of the page where that guess
+    would lose a good part of the formulas or everything."""
+    from lxml import etree
     from resiliparse.extract.html2text import extract_plain_text
 
-    source = html.tostring(tree, encoding="unicode")
+    content = container(tree, shelf)
+    source = etree.tostring(tree if content is None else content, encoding="unicode", method="html", with_tail=False)
     # alt_texts stays on: with it off, one unclosed <figure> deletes the rest of the page.
     options = {"preserve_formatting": True, "alt_texts": True, "links": False, "form_fields": False, "noscript": False}
+    if content is not None and (text := _rendered(extract_plain_text, source, main_content=False, **options)).strip():
+        return text
     text = _rendered(extract_plain_text, source, main_content=True, comments=False, **options)
     whole = shelf.count(source)
     if shelf.count(text) < 0.9 * whole or not text.strip():

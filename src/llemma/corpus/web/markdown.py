@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llemma.corpus.web.forms import classes, replace, text_of
+from llemma.corpus.web.formula import classes, replace, text_of
 from llemma.corpus.web.shelf import INDENT, TOKEN, Shelf
 
 MAX_CELL = 400
@@ -23,7 +23,7 @@ _LAYOUT = frozenset(["table", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "
 
 def shelve_code(tree: Any, shelf: Shelf) -> None:
     """Code blocks (verbatim) and inline code (dollars escaped) onto the shelf."""
-    for element in tree.xpath("//pre|//code|//tt|//kbd|//samp|//textarea[@class]"):
+    for element in list(tree.iter("pre", "code", "tt", "kbd", "samp")):
         if element.getparent() is None:
             continue
         if element.tag == "pre" or (
@@ -65,10 +65,10 @@ def _listing_table(element: Any) -> Any | None:
 
 def mark(tree: Any, shelf: Shelf) -> None:
     """Headings, list items and tables as Markdown text."""
-    for table in tree.xpath("//table"):
+    for table in list(tree.iter("table")):
         if table.getparent() is not None:
             _table(table, shelf)
-    for heading in tree.xpath("//h1|//h2|//h3|//h4|//h5|//h6"):
+    for heading in list(tree.iter("h1", "h2", "h3", "h4", "h5", "h6")):
         text = " ".join(text_of(heading).replace("¶", "").split())
         for child in list(heading):
             heading.remove(child)
@@ -109,7 +109,7 @@ def replace_block(element: Any, text: str) -> None:
 
 def _lists(tree: Any) -> None:
     """`<li>` becomes a block that begins with its bullet or number; the list itself a plain container."""
-    for listing in tree.xpath("//ul|//ol"):
+    for listing in list(tree.iter("ul", "ol")):
         depth = sum(1 for _ in listing.iterancestors("ul", "ol", "listdiv"))
         number = int(listing.get("start", "1")) if (listing.get("start") or "").isdecimal() else 1
         for item in listing:
@@ -117,7 +117,7 @@ def _lists(tree: Any) -> None:
                 bullet = f"{number}. " if listing.tag == "ol" else "- "
                 _bullet(item, INDENT * depth + bullet)
                 number += 1
-    for part in tree.xpath("//ul|//ol|//li"):
+    for part in list(tree.iter("ul", "ol", "li")):
         part.tag = "div"
 
 

@@ -36,6 +36,9 @@ def _dollar(content: str, after: str) -> bool:
     # `US$ and A$`: a blank inside the opening dollar, and words.
     if not strong and (after.isdigit() or (words and content[0].isspace())):
         return False
+    # `$7 in $US`: a blank before the closing dollar alone
+    if not strong and content[-1].isspace() and not content[0].isspace():
+        return False
     if _PRICE.match(content) and words and "\\" not in content and not re.search(r"[\^_=]", content):
         return False
     return words <= 1 + (2 if "\\" in content else 0) or (strong and words <= 4 + len(content) // 40)
@@ -55,4 +58,8 @@ def _loose(content: str, after: str) -> bool:
     )
 
 
-CHECKS = {"dollar": _dollar, "dollar_loose": _dollar_loose, "loose": _loose, "double": _double}
+def _never(content: str, after: str) -> bool:
+    return False
+
+
+CHECKS = {"never": _never, "dollar": _dollar, "dollar_loose": _dollar_loose, "loose": _loose, "double": _double}

@@ -9,7 +9,8 @@ _MARKS = re.compile(
     rb"mathjax|<(?:\w+:)?math[\s>]|math-container|katex|latex\.php|codecogs|mathtex|mimetex|tex\.cgi"
     rb"|class=[\"']?(?:tex|latex|math|formulainl|formuladsp)\b|mwe-math|math/(?:tex|asciimath)|asciimath|ltx_math"
     rb"|data-(?:math|expr|tex|latex)=|\[(?:tex|itex|math|latex)\]|\\begin\{(?:equation|align|gather|eqnarray)"
-    rb"|cht=tx|render/math\?",
+    rb"|cht=tx|render/math\?|quicklatex|ql-img|equation_image|data-(?:equation|formula|asciimath)|<d-math|math-renderer"
+    rb"|upmath\.me|ztext-math|equation\?tex=|texrender",
     re.IGNORECASE,
 )
 # Commands that are hardly ever typed outside a formula.

@@ -7,18 +7,20 @@ import re
 OPEN, CLOSE, INDENT = "\ue000", "\ue001", "\ue002"
 TOKEN = re.compile(f"{OPEN}([imcbt])(\\d+){CLOSE}")
 _STRAY = re.compile(f"[{OPEN}{CLOSE}]")
-_DISPLAY_LINE = re.compile(f"[ \\t]*({OPEN}[mbt]\\d+{CLOSE})[ \\t]*")
+_DISPLAY_LINE = re.compile(f"[ \\t]*({OPEN}[mbt]\\d+{CLOSE}(?: \\([\\w.*'-]{{1,12}}\\)(?=\\s|$))?)[ \\t]*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
-_COMMENT = re.compile(r"(?<!\\)%[^\n]*\n[ \t]*")
+_COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n[ \t]*|$)")
+_LAST_COMMENT = re.compile(r"(?:(?<!\\)%|\n[ \t]*%[^\n]*)\Z")
 _BLANKS = re.compile(r"\s*\n\s*")
 
 
 def tidy(latex: str) -> str:
-    """Formula source without comments, outer blanks and empty lines; the rest stands as written."""
+    """Formula source without outer blanks and empty lines; the rest stands as written. Of comments only one at the end
+    goes: it would swallow the closing delimiter."""
     latex = latex.replace("\xa0", " ").strip()
-    if "\n" not in latex:
-        return latex
-    return _BLANKS.sub("\n", _COMMENT.sub("\n", latex)).strip()
+    if "%" in latex:
+        latex = _LAST_COMMENT.sub("", latex).rstrip()
+    return _BLANKS.sub("\n", latex).strip() if "\n" in latex else latex
 
 
 class Shelf:
@@ -33,6 +35,8 @@ class Shelf:
         latex = tidy(latex)
         if not latex:
             return ""
+        # A backslash at the end would escape the dollar.
+        latex += " " if latex.endswith("\\") else ""
         return self._put("m", f"$${latex}$$") if display else self._put("i", f"${latex}$")
 
     def code(self, text: str) -> str:
@@ -81,17 +85,18 @@ class Shelf:
 
     def _cell(self, match: re.Match[str], below: int) -> str:
         number = int(match[2])
-        return self._items[number].replace("\n", " ").replace("|", "\\vert ") if number < below else ""
+        item = _COMMENT.sub(" ", self._items[number]) if number < below else ""
+        return item.replace("\n", " ").replace("|", "\\vert ")
 
 
 def own_lines(text: str) -> str:
-    """Display formulas and blocks put on lines of their own."""
+    """Display formulas and blocks put on lines of their own; an equation number stays beside its formula."""
     return _DISPLAY_LINE.sub(r"\n\n\1\n\n", text)
 
 
 def without_tokens(text: str) -> str:
     """`text` with the private characters removed, so that no page can forge a token."""
-    return _PRIVATE.sub("", text)
+    return _PRIVATE.sub("", text) if any(mark in text for mark in (OPEN, CLOSE, INDENT)) else text
 
 
 _PRIVATE = re.compile(f"[{OPEN}{CLOSE}{INDENT}]")
