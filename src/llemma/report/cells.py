@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from llemma.report.formulas import Piece, pieces
 from llemma.report.text import visible
 
-# A fence at the start of a line. Every fence that opens is closed by the next one or by the end, so the search is linear.
+# A fence at the start of a line; it is closed by the next one or by the end, so the search is linear.
 _BLOCK = re.compile(r"^[ \t]*```[ \t]*(\w{0,20})[ \t]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 MAX_CELLS = 100  # of one text
 

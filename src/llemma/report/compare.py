@@ -90,7 +90,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     def text(self, marks: str = "AB") -> str:
         """The tables for a terminal, the whole tasks first; then the problems that flipped. `marks` name the two."""
-        a, b = marks
+        a, b = marks[0], marks[1]
         cells = ["both", f"only {a}", f"only {b}", "neither"]
         heads = ["task", "metric", a, b, f"{b} - {a}", "95 % interval", "McNemar p", *cells, "n"]
         whole = table(heads, [_line(pair.task, pair) for pair in self.pairs if not pair.by])
@@ -205,9 +205,7 @@ def _check(
     yield from _unlike(one, other, [(first[name], second[name]) for name in first], marks)
 
 
-def _unlike(
-    one: TaskFacts, other: TaskFacts, problems: Sequence[tuple[Problem, Problem]], marks: str
-) -> Iterator[str]:
+def _unlike(one: TaskFacts, other: TaskFacts, problems: Sequence[tuple[Problem, Problem]], marks: str) -> Iterator[str]:
     asked = SETTINGS | (SAMPLING if one.k > 1 and other.k > 1 else {})
     for key, word in asked.items():
         if getattr(one, key) != getattr(other, key):

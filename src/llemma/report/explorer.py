@@ -10,6 +10,8 @@ Each calls `llemma.put(kind, number, value)` of data.js.
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,33 @@ from llemma.report.overlaps import Found
 from llemma.report.samples import Judged, as_text, chunk, judged
 from llemma.report.text import shorten, visible
 
-CHUNK = 500  # problems of a script file, fewer where they have many samples
+CHUNK = 512  # problems of a script file, fewer where they have many samples
 CHUNK_SAMPLES = 5_000
 BLOCK = 1_000  # lines of the list in a script file
 SNIPPET = 160  # characters of a problem in its line
 SEARCHED = 32  # samples of a problem and model that are searched: with 256 a problem more would not fit into a browser
 SEPARATOR = "\x01"  # between problems; `visible` leaves none in a text
+
+
+class Kept:
+    """What the last build of a followed run was made of: chunks whose content is the same are not made again."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.keys: dict[int, int] = {}
+
+    def again(self, number: int, key: int, folder: Path) -> bool:
+        """Link the files of chunk `number` into `folder`, where they were made of the same `key`."""
+        same = self.folder is not None and self.keys.get(number) == key
+        self.keys[number] = key
+        if same and self.folder is not None:
+            for name in _names(number):
+                shutil.copyfile(self.folder / name, folder / name)
+        return same
+
+
+def _names(number: int) -> tuple[str, str]:
+    return f"samples-texts-{number:03d}.js", f"samples-{number:03d}.js"
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -49,8 +72,10 @@ def write(
     folder: Path,
     tasks: Collection[str] | None = None,
     overlap: Mapping[str, Found] | None = None,
+    kept: Kept | None = None,
 ) -> int:
-    """Write the script files into `folder`, of all tasks or of `tasks`; returns the number of problems."""
+    """Write the script files into `folder`, of all tasks or of `tasks`; returns the number of problems. What `kept`
+    knows is not made again."""
     models, found = [judged(evaluation) for evaluation in evaluations], overlap or {}
     problems: dict[str, Problem] = {}
     for model in models:
@@ -62,8 +87,10 @@ def write(
         part = ordered[start : start + size]
         text = SEPARATOR.join(searched(problem, models) for problem in part)
         characters += len(text)
-        _script(folder / f"samples-texts-{number:03d}.js", "texts", number, text)
-        _script(folder / f"samples-{number:03d}.js", "chunks", number, chunk(part, models, found))
+        if kept is None or not kept.again(number, _key(part, models, found), folder):
+            texts, shown = _names(number)
+            _script(folder / texts, "texts", number, text)
+            _script(folder / shown, "chunks", number, chunk(part, models, found))
     for number, start in enumerate(range(0, len(ordered), BLOCK)):
         rows = [shorten(visible(problem.text), SNIPPET) for problem in ordered[start : start + BLOCK]]
         _script(folder / f"samples-rows-{number:03d}.js", "rows", number, rows)
@@ -77,13 +104,30 @@ def write(
         facets=list(facets(ordered, models, found)),
     )
     _script(folder / "samples-index.js", "index", 0, index)
+    if kept is not None:
+        kept.folder = folder
     return len(ordered)
 
 
+def _key(problems: Sequence[Problem], models: Sequence[Judged], overlap: Mapping[str, Found]) -> int:
+    """A number that tells contents of a chunk apart, within one process."""
+    made: list[object] = []
+    for problem in problems:
+        made += [problem.id, problem.text, problem.answer, str(problem.meta), str(overlap.get(problem.id))]
+        for model in models:
+            made.append(model.verdicts.get((problem.id, "vote", 0)))
+            for reading in ("greedy", "maj"):
+                completions = model.completions.get((problem.id, reading), ())
+                made += [(one, model.verdicts.get((problem.id, reading, one.sample))) for one in completions]
+    return hash(tuple(made))
+
+
 def chunk_size(problems: Sequence[Problem], models: Sequence[Judged]) -> int:
-    """Problems of a script file, so that none holds many more than `CHUNK_SAMPLES` samples."""
+    """Problems of a script file, so that none holds many more than `CHUNK_SAMPLES` samples: a power of two, so that it
+    stays the same while a run goes on."""
     samples = sum(len(group) for model in models for group in model.completions.values())
-    return max(1, min(CHUNK, CHUNK_SAMPLES * len(problems) // max(1, samples)))
+    wanted = max(1, min(CHUNK, CHUNK_SAMPLES * len(problems) // max(1, samples)))
+    return int(2 ** math.floor(math.log2(wanted)))
 
 
 def searched(problem: Problem, models: Sequence[Judged]) -> str:
@@ -99,9 +143,7 @@ def _parts(problem: Problem, models: Sequence[Judged]) -> Iterator[str]:
 
 
 def _script(path: Path, kind: str, number: int, value: Any) -> None:
-    data = b'llemma.put("%s",%d,%s);\n' % (kind.encode(), number, script_json(value))
-    if not path.is_file() or path.read_bytes() != data:  # a report that follows a run changes few of its files
-        path.write_bytes(data)
+    path.write_bytes(b'llemma.put("%s",%d,%s);\n' % (kind.encode(), number, script_json(value)))
 
 
 def script_json(value: Any) -> bytes:

@@ -17,7 +17,7 @@ TERMS = {
     "change": "the second model minus the first, with its 95 % interval; the same items are compared one by one",
     "gold": "the reference answer that a judge compares with",
     "judge": "the program that finds the answer in a text and compares it with the gold answer",
-    "nats": "a unit of information: 1 nat is 1.44 bits; a loss of 0.69 nats a token is an even guess between two tokens",
+    "nats": "a unit of information, 1.44 bits; a loss of 0.69 nats a token is an even guess between two tokens",
     "loss": "how surprised the model is by the next token, in nats, on average",
     "learning rate": "how far one step moves the model's weights",
     "gradient norm": "how steep the loss is; spikes are a sign of trouble",
@@ -31,9 +31,9 @@ TERMS = {
     "near-duplicate": "a document that shares most of its words with one that was kept",
     "n-gram": "n consecutive words",
     "hit": "a document of the corpus and a test item that share n consecutive words",
-    "Fisher's p": "how often chance alone gives a table at least as uneven, if hits do not matter (Fisher's exact test)",
+    "Fisher's p": "how often chance alone gives a table at least as uneven if hits do not matter: Fisher's exact test",
     "McNemar's p": "how often chance alone gives so uneven a split of the problems that only one of the two solved",
-    "at equal level": "differences within each level of difficulty, averaged: hits are often commoner among easy problems",
+    "at equal level": "differences within each level of difficulty, averaged: easy problems often have more hits",
     "Jaccard": "the share of 3-word pieces that two texts have in common: 1 for equal texts",
 }
 

@@ -7,6 +7,7 @@ completions. The files `problems`, `completions` and `verdicts` are written at i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -40,14 +41,19 @@ def completions(evaluation: read.Evaluation) -> Iterator[Completion]:
         return
     found = {(row.request, row.sample): row for row in read.completions(evaluation)}
     for path in sorted(evaluation.folder.glob(f"{PARTS}/*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path)):
-        found |= {(row.request, row.sample): row for row in _batch(path)}
+        facts = path.stat()
+        found |= {(row.request, row.sample): row for row in _batch(path, facts.st_mtime_ns, facts.st_size)}
     yield from found.values()
 
 
-def _batch(path: Path) -> Iterator[Completion]:
-    """The completions of a batch up to the first line that is none; batches of likelihoods have none at all."""
+@lru_cache(maxsize=10_000)
+def _batch(path: Path, changed: int, size: int) -> list[Completion]:
+    """The completions of a batch up to the first line that is none; batches of likelihoods have none at all. While a
+    run is followed each batch is read once: `changed` and `size` tell a new one from an old."""
+    rows = []
     for line in path.read_bytes().splitlines()[1:]:
         try:
-            yield _DECODER.decode(line)
+            rows.append(_DECODER.decode(line))
         except msgspec.DecodeError:
-            return
+            break
+    return rows

@@ -13,9 +13,21 @@ from markupsafe import Markup
 
 from llemma.core.errors import UsageError
 from llemma.core.files import replacing, write_json
-from llemma.report import bars, corpora, details, explorer, overlaps, paper, plots, proofs, published, read
+from llemma.report import (
+    bars,
+    corpora,
+    details,
+    explorer,
+    journal,
+    overlaps,
+    paper,
+    plots,
+    proofs,
+    published,
+    read,
+    tables,
+)
 from llemma.report import sheets as papers
-from llemma.report import tables
 from llemma.report.changes import PROVED
 from llemma.report.templating import EXAMPLES, TEMPLATES, anchor, page
 
@@ -79,14 +91,20 @@ def _folders(names: Sequence[str]) -> list[str]:
     return result
 
 
-def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool = False) -> None:
+def write_run(
+    run: read.Run,
+    folder: Path,
+    home: str = "",
+    every_published: bool = False,
+    kept: explorer.Kept | None = None,
+) -> None:
     """All pages of one run into `folder`; `home` links back to a list of runs. With `every_published`, the published
-    figures stand beside any model's."""
+    figures stand beside any model's. What `kept` knows from an earlier build is not made again."""
     studies = overlaps.studies(run.folder)
     problems = 0
     if run.evaluations:
         assets(folder, EXPLORER)
-        problems = explorer.write(run.evaluations, folder, overlap=overlaps.by_problem(studies))
+        problems = explorer.write(run.evaluations, folder, overlap=overlaps.by_problem(studies), kept=kept)
     assets(folder)
     beside = published.all_beside(run.evaluations, every_published)
     tabular = [*papers.of_run(run, beside), *(s for n, study in enumerate(studies) for s in papers.of_study(study, n))]
@@ -95,6 +113,7 @@ def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool
     ledger = dropped(run)
     context = {"run": run, "home": home, "problems": problems, "theorems": bool(run.provings), "ledger": ledger}
     context |= {"trained": bool(curves.loss or curves.validation or run.trainings), "studies": studies}
+    context |= {"running": _running(run)}
     context |= {"fed": bool(run.stats or run.stores), "sheets": paper.named(tabular)}
     page(folder, "index.html", "index.html", **context, beside=beside, **overview(run, folder))
     if problems:
@@ -109,6 +128,15 @@ def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool
         page(folder, "overlap.html", "overlap.html", **context)
     if run.provings:
         _proofs(run, folder, context)
+
+
+def _running(run: read.Run) -> list[str]:
+    """What there is of evaluations without scores."""
+    return [
+        f"evaluation of {read.label(one.name)}: {sum(1 for _ in journal.completions(one)):,} completions so far"
+        for one in run.evaluations
+        if not one.facts.scores
+    ]
 
 
 def assets(folder: Path, names: Sequence[str] = ASSETS) -> None:

@@ -78,7 +78,8 @@ def curves(trainings: Sequence[read.Training]) -> Curves:
                     subsets.setdefault(subset, []).append((x, value))
         start = placed[-1][0] if placed else start
         joints.append((start, name))
-    return Curves(lines["loss"], _validation(subsets), joints, *(lines[name] for name in _COLUMNS[1:]), events)
+    loss, rate, speed, norm = (lines[column] for column in _COLUMNS)
+    return Curves(loss, _validation(subsets), joints, rate, speed, norm, events)
 
 
 def _validation(subsets: dict[str, list[tuple[float, float]]]) -> list[Curve]:
@@ -125,6 +126,8 @@ def _figure(lines: Sequence[Curve], data: Curves, salt: str, title: str, marks: 
         return ""
 
     def draw(axes: Any) -> None:
+        from matplotlib.ticker import FuncFormatter
+
         for line in lines:
             alone = marks or len(line.x) == 1
             axes.plot(line.x, line.y, color=_SERIES[line.colour % SERIES], lw=1.4, marker="o" if alone else "", ms=3)
@@ -132,6 +135,8 @@ def _figure(lines: Sequence[Curve], data: Curves, salt: str, title: str, marks: 
         if data.events:
             tops = [0.985] * len(data.events)
             axes.plot(data.events, tops, "v", color=_SERIES[2], ms=5, transform=axes.get_xaxis_transform())
+        if max(max(line.y) for line in lines) >= 1000:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
         if marks:
             _name_ends(axes, lines)
 
@@ -151,7 +156,6 @@ def distribution(shape: Shape, title: str, salt: str) -> str:
 
     def draw(axes: Any) -> None:
         from matplotlib.lines import Line2D
-        from matplotlib.ticker import FuncFormatter
 
         edges = [math.log10(edge) for edge in shape.edges] if shape.log else shape.edges
         handles = []
@@ -164,7 +168,8 @@ def distribution(shape: Shape, title: str, salt: str) -> str:
         axes.set_xlim(left, right if right > left else left + 1)
         axes.set_ylim(bottom=0)
         if shape.log:
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{count(10**x)}"))
+            powers = range(math.ceil(left), math.floor(right) + 1)
+            axes.set_xticks(list(powers), [count(10**power) for power in powers])
         legend = axes.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         for text in legend.get_texts():
             text.set_color(_MUTED)

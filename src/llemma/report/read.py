@@ -80,8 +80,8 @@ class TrainPlan(msgspec.Struct, frozen=True):
 class Metric(msgspec.Struct, frozen=True):
     """A row of `metrics.jsonl`: a training step (loss in nats a token) or a validation (bits a byte by subset).
 
-    `drawn`, where a run writes it, is the tokens drawn from each source so far. A row with an `event` is the guard's: at
-    `step` it left out an update or went back (`to` a step, passing the `places` of the data), and `why`.
+    `drawn`, where a run writes it, is the tokens drawn from each source so far. A row with an `event` is the guard's:
+    at `step` it left out an update or went back (`to` a step, passing the `places` of the data), and `why`.
     """
 
     step: int = 0

@@ -8,6 +8,7 @@ from llemma.core.console import count, duration
 from llemma.core.types import Score
 from llemma.report import compare, corpora, details, overlaps, read, tables
 from llemma.report.changes import BITS, PROVED
+from llemma.report.facts import Cost
 from llemma.report.overlaps import Half, Length, words
 from llemma.report.paper import Sheet
 from llemma.report.published import Beside
@@ -133,7 +134,7 @@ def curves(task: str, lines: Sequence[details.CurveLine], models: Sequence[str],
     )
 
 
-def costs(rows: Sequence[tuple[int, details.Cost]], models: Sequence[str]) -> Sheet:
+def costs(rows: Sequence[tuple[int, Cost]], models: Sequence[str]) -> Sheet:
     """What each task has cost each model."""
     heads = ["task", "model", "samples", "tokens", "time", "tokens/s", "judging, s"]
     lines = [
@@ -195,7 +196,7 @@ def _half(half: Half) -> tuple[str, str]:
 
 def of_comparison(found: compare.Comparison, marks: str, name: str) -> Sheet:
     """Two models on the same problems."""
-    a, b = marks
+    a, b = marks[0], marks[1]
     heads = ["task", "part", "metric", a, b, f"{b} − {a}", "McNemar's p", "both", f"only {a}", f"only {b}", "neither"]
     rows = [
         [

@@ -29,11 +29,8 @@ POLICY = (
 
 
 def page(folder: Path, template: str, name: str, **context: Any) -> None:
-    """Fill `template` and write it as the page `name` of `folder`, unless it stands there already."""
-    data = environment().get_template(template).render(policy=POLICY, **context).encode()
-    path = folder / name
-    if not path.is_file() or path.read_bytes() != data:  # a report that follows a run changes few of its files
-        path.write_bytes(data)
+    """Fill `template` and write it as the page `name` of `folder`."""
+    (folder / name).write_bytes(environment().get_template(template).render(policy=POLICY, **context).encode())
 
 
 @lru_cache(maxsize=1)

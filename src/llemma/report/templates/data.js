@@ -3,7 +3,8 @@
 window.llemma = (() => {
   const store = { index: {}, rows: {}, texts: {}, chunks: {} };
   const waiting = new Map();
-  let version = ""; // of a run that is followed live: asks anew for files that have changed
+  // Of a run that is followed live: the number of the build that this page belongs to.
+  let version = document.documentElement.dataset.version ? "?v=" + document.documentElement.dataset.version : "";
   const NAME = /^samples-(index|(rows-|texts-)?\d{3,})\.js(\?v=\d{1,9})?$/;
   const checked = (name) => { if (NAME.test(name)) return name; throw new TypeError(name); };
   const scripts = window.trustedTypes ? window.trustedTypes.createPolicy("llemma-chunks", { createScriptURL: checked })
