@@ -36,9 +36,9 @@ class SourceStats(msgspec.Struct, frozen=True):
 
     subset: str = ""
     kept: Count = Count()
-    languages: dict[str, Count] = {}
     dropped: dict[str, dict[str, int]] = {}
     skipped: str = ""
+    languages: dict[str, Count] = {}
 
 
 class CorpusStats(msgspec.Struct, frozen=True):

@@ -59,6 +59,7 @@
   function progress(read, total) {
     if (!search.value.trim() || (read < total && performance.now() - last < 400)) return;
     filter(true);
+    if (current < 0) first();
     last = performance.now();
   }
   function facets() {
@@ -142,8 +143,10 @@
     const i = wanted === null ? -1 : find(wanted);
     if (i >= 0) { list.reveal(i); open(i, true); }
     else if (wanted !== null) note("No problem of this report is called “" + wanted + "”.");
-    else if (shown.length && window.matchMedia("(min-width: 861px)").matches) open(shown[0], true);
+    else first();
   }
+  // Where there is room for it, the first problem is open from the start.
+  function first() { if (shown.length && window.matchMedia("(min-width: 861px)").matches) open(shown[0], true); }
   function decoded(text) { try { return decodeURIComponent(text); } catch { return text; } }
 
   // ---- keys ----
