@@ -21,6 +21,8 @@ HOSTILE = [
     "$\\href{javascript:alert(1)}{x}$ $\\text{</math><img src=x onerror=alert(1)>}$",
     "$" + "{" * 300 + "$ $\\frac{1}{$",
     "]]> <!-- <style>body{display:none}</style>",
+    "[a link](javascript:document.title='broken') <a href='javascript:alert(1)' autofocus onfocus=alert(2)>x</a>",
+    '" style="background:url(http://evil.example/x)" onmouseover="alert(3)" <svg onload=alert(4)>',
 ]
 SUBSETS = ("algebraic-code", "mathematical-text", "web-mathematics")
 SHOTS = "Problem:\nWhat is $2 + 3$?\n\nSolution:\n$2 + 3 = 5$. Final Answer: The final answer is $5$.\n\n"

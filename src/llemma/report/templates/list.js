@@ -4,14 +4,23 @@ llemma.list = (box, space, line, chosen) => {
   const ROW = 58; // pixels of a line, as in style.css
   const { node } = llemma.nodes;
   const { store, load } = llemma;
+  const asked = new Set(); // blocks of lines on their way
   let shown = [], current = -1;
 
   function text(i) {
     const size = store.index[0].block, number = Math.floor(i / size);
     const rows = store.rows[number];
     if (rows) return rows[i % size];
-    load("rows", number).then(draw, () => {});
+    if (!asked.has(number)) { // once for all lines that wait for it
+      asked.add(number);
+      load("rows", number).then(() => { asked.delete(number); soon(); }, () => {}); // a missing file is asked for once
+    }
     return "";
+  }
+  let due = false;
+  function soon() {
+    if (!due) requestAnimationFrame(() => { due = false; draw(); });
+    due = true;
   }
   function row(position) {
     const i = shown[position];
@@ -55,7 +64,7 @@ llemma.list = (box, space, line, chosen) => {
     into(position);
     return shown[position];
   }
-  box.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
+  box.addEventListener("scroll", soon, { passive: true });
   window.addEventListener("resize", draw);
   const page = () => Math.max(1, Math.floor(box.clientHeight / ROW) - 1);
   return { show, mark, next, page, reveal: (i) => into(shown.indexOf(i)), size: () => shown.length };
