@@ -129,6 +129,7 @@ class Follower:
         version = self.version + 1
         target = self.cache / str(version)
         shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
         pages.write_run(read.run(self.run), target, kept=self.kept)
         self.folders = {**self.folders, version: target}
         self.version = version

@@ -31,7 +31,7 @@ from llemma.report import sheets as papers
 from llemma.report.changes import PROVED
 from llemma.report.templating import EXAMPLES, TEMPLATES, anchor, page
 
-ASSETS = ("style.css", "copy.js")
+ASSETS = ("style.css", "copy.js", "icon.svg")
 EXPLORER = ("data.js", "nodes.js", "search.js", "list.js", "sample.js", "explorer.js")
 MARK = "report.json"
 

@@ -294,7 +294,7 @@ def metrics(path: Path) -> list[Metric]:
 def _evaluations(folder: Path, absent: list[str]) -> list[Evaluation]:
     marks = ("results.json", "verdicts.jsonl.zst", "completions.jsonl.zst", "parts")
     homes = {path.parent for mark in marks for path in folder.glob(f"eval/*/{mark}")}
-    if not homes and any((folder / mark).is_file() for mark in marks) and not _is_proving(folder):
+    if not homes and any((folder / mark).exists() for mark in marks) and not _is_proving(folder):
         homes = {folder}
     found = []
     for home in sorted(homes, key=_order):
