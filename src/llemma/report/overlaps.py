@@ -170,11 +170,11 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct):
-    """The hits of a problem: by kind of item the longest demand that was met, in words, and how many pairs there are;
-    `hits` are the first of each kind."""
+    """The hits of a problem: by kind of item the longest demand that was met, and for each demand how many pairs of an
+    item and a document meet it (a pair that shares 30 words shares 20 too); `hits` are the first of each kind."""
 
     longest: dict[str, str] = {}
-    pairs: dict[str, int] = {}
+    pairs: dict[str, dict[str, int]] = {}
     hits: list[Hit] = []
 
 
@@ -217,11 +217,12 @@ def _contexts(study: Study) -> Iterator[Context]:
 
 
 def _add(found: Found, row: Context) -> None:
-    found.pairs[row.kind] = found.pairs.get(row.kind, 0) + 1
+    pairs = found.pairs.setdefault(row.kind, {})
+    pairs[words(row.n)] = pairs.get(words(row.n), 0) + 1
     if _demand(words(row.n)) > _demand(found.longest.get(row.kind, "")):
         found.longest[row.kind] = words(row.n)
     shown = [hit for hit in found.hits if hit.kind == row.kind]
-    same = any((hit.document, hit.item) == (row.document, row.item) for hit in shown)
+    same = any((hit.document, hit.item) == (visible(row.document), visible(row.item)) for hit in shown)
     if len(shown) < SHOWN and not same:  # of several n, the same pair once
         found.hits.append(_hit(row))
 

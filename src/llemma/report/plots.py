@@ -137,6 +137,8 @@ def _figure(lines: Sequence[Curve], data: Curves, salt: str, title: str, marks: 
             axes.plot(data.events, tops, "v", color=_SERIES[2], ms=5, transform=axes.get_xaxis_transform())
         if max(max(line.y) for line in lines) >= 1000:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
+        if max(max(line.y) for line in lines) < 0.01:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))
         if marks:
             _name_ends(axes, lines)
 
@@ -191,7 +193,7 @@ def _draw(draw: Callable[[Any], None], salt: str, title: str, width: float) -> s
             {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8.5, "text.parse_math": False}
         )
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=100)
-        draw(figure.add_axes((0.075, 0.12, width, 0.78)))
+        draw(figure.add_axes((0.1, 0.12, width - 0.025, 0.78)))
         buffer = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call,unused-ignore]
     return page_svg(buffer.getvalue(), title, salt)

@@ -56,12 +56,12 @@ llemma.sample = (() => {
       one.repeated ? `the completion repeats ${one.repeated} words of what follows` : null];
     return node("div", "hit", node("p", "sample-facts", node("b", "", one.kind), node("code", "", one.item),
       ...facts.filter(Boolean).map((fact) => node("span", "quiet", fact))),
-      node("div", "columns", passage("here", one.item_before, one.item_after),
+      node("div", "columns", passage("In the " + one.kind, one.item_before, one.item_after),
         passage(`${one.document} · ${one.subset}`, one.before, one.after)));
   }
   function overlap(found) {
     if (!found) return null;
-    const pairs = Object.values(found.pairs).reduce((sum, n) => sum + n, 0);
+    const pairs = Object.values(found.pairs).reduce((sum, counts) => sum + Math.max(...Object.values(counts)), 0);
     const rest = pairs > found.hits.length ? `, ${found.hits.length} of them here` : "";
     const box = fold(`In the training corpus: ${pairs} ${pairs === 1 ? "hit" : "hits"}${rest}`, ...found.hits.map(hit));
     box.classList.add("overlap");
