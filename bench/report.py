@@ -30,10 +30,9 @@ FORMULAS = ("$x^2 + {0}$", r"$\frac{{{0}}}{{7}}$", r"\[ \sqrt{{{0}}} = {0} \]", 
 RARE = "zygomorphic quaternion"  # stands in one completion of a thousand
 COMMON = "therefore"
 
-# How long after navigation the list was painted: the page's own clock, and the browser's paint timing.
-PAINTED = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done({
-    rows: document.querySelectorAll(".row").length, now: performance.now(),
-    paint: performance.getEntriesByType("paint").map((one) => one.startTime)[0] }))))"""
+# Milliseconds from the navigation to the first paint, and to the list of problems.
+PAINTED = """() => [performance.getEntriesByType("paint")[0].startTime,
+    performance.getEntriesByName("list")[0].startTime]"""
 # From the words to the new list, laid out; a person's typing waits 60 ms more for further keys.
 SEARCH = """(words) => {
     const field = document.getElementById("search"), begun = performance.now();
@@ -77,7 +76,7 @@ def look(browser: Any, address: str) -> dict[str, float]:
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.goto(address, wait_until="commit")
     page.wait_for_selector(".row .snippet")
-    painted = page.evaluate(PAINTED)
+    paint, listed = page.evaluate(PAINTED)
     while not page.evaluate("llemma.search.complete()"):
         time.sleep(0.02)
     read = page.evaluate("performance.now()")
@@ -93,8 +92,8 @@ def look(browser: Any, address: str) -> dict[str, float]:
     heap = page.evaluate("performance.memory ? performance.memory.usedJSHeapSize / 1e6 : 0")
     page.close()
     return {
-        "first paint": painted["paint"],
-        "list": painted["now"],
+        "first paint": paint,
+        "list": listed,
         "all read": read,
         **times,
         "jump": jump,

@@ -196,6 +196,7 @@
 
   take();
   recall();
+  performance.mark("list"); // the list stands; what is read from here on comes in the background
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200));
   if (texts.eager()) requestAnimationFrame(() => idle(() => texts.readAll(progress)));
   if (index.searched) $("searched").textContent = `Of each problem the first ${index.searched} samples are searched.`;

@@ -53,7 +53,7 @@ llemma.nodes = (() => {
     return box;
   }
   // Code that a model wrote, or what it printed.
-  const cell = (kind, text) => node("pre", "cell " + kind, text);
+  const cell = (kind, text) => node("pre", "cell " + kind, text.replace(/^[ \t]*\n+/, ""));
   const rich = (pieces, className) => node("div", "text " + (className || ""), ...pieces.map(piece));
   return { node, button, word, slug, mark, badge, cell, rich };
 })();
