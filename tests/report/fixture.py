@@ -21,6 +21,8 @@ HOSTILE = [
     "$\\href{javascript:alert(1)}{x}$ $\\text{</math><img src=x onerror=alert(1)>}$",
     "$" + "{" * 300 + "$ $\\frac{1}{$",
     "]]> <!-- <style>body{display:none}</style>",
+    "[a link](javascript:document.title='broken') <a href='javascript:alert(1)' autofocus onfocus=alert(2)>x</a>",
+    '" style="background:url(http://evil.example/x)" onmouseover="alert(3)" <svg onload=alert(4)>',
 ]
 SUBSETS = ("algebraic-code", "mathematical-text", "web-mathematics")
 SHOTS = "Problem:\nWhat is $2 + 3$?\n\nSolution:\n$2 + 3 = 5$. Final Answer: The final answer is $5$.\n\n"
@@ -39,6 +41,7 @@ def write_run(folder: Path, problems: int = 24, seed: int = 1) -> Path:
     for unit, seconds in (("corpus", 31.0), ("train-base", 402.5), ("train-math", 397.25), ("eval-base", 71.5)):
         write_json(folder / "marks" / f"{unit}.json", {"unit": unit, "digest": "d1", "seconds": seconds})
     items = make_problems(problems, rng)
+    write_overlap(folder / "overlap", items)
     for name, skill in (("base", 0.18), ("math", 0.47)):
         write_evaluation(folder / "eval" / name, items, skill, random.Random(f"{seed}{name}"))
     return folder
@@ -77,10 +80,23 @@ def write_corpus(folder: Path, rng: random.Random) -> None:
         for (step, reason), n in Counter((row.step, row.reason) for row in rows).items():
             dropped.setdefault(step, {})[reason] = n
         kept = {"docs": 1900, "bytes": 7_800_000}
-        stats["sources"][name] = {"subset": SUBSETS[subset_number], "kept": kept, "dropped": dropped}
+        languages = {"python": {"docs": 900, "bytes": 3_000_000}, HOSTILE[3]: {"docs": 7, "bytes": 900}}
+        known = {"subset": SUBSETS[subset_number], "kept": kept, "dropped": dropped, "languages": languages}
+        stats["sources"][name] = known
     for name, why in (("arxiv", "no archive given; name one with --set corpus.arxiv.path=DIR"), ("rocq", HOSTILE[1])):
         stats["sources"][name] = {"subset": SUBSETS[0], "skipped": why}
     write_json(folder / "corpus" / "stats.json", stats)
+    for subset in SUBSETS:
+        documents = [
+            {
+                "text": "word " * rng.randrange(4, 900),
+                "meta": {"id": f"{subset}/{i}", "quality": round(rng.random(), 3)},
+            }
+            for i in range(60)
+        ]
+        jsonl.write(folder / "corpus" / subset / "train" / "00000.jsonl.zst", documents)
+    card = f"# A corpus made by llemma\n\n{HOSTILE[0]}\n"
+    (folder / "corpus" / "README.md").write_text(card, encoding="utf-8")
 
 
 REASONS = [
@@ -117,6 +133,8 @@ def write_training(folder: Path, start: float, rng: random.Random) -> None:
                     "validation": {s: loss / 1.6 + i / 8 for i, s in enumerate((*SUBSETS, "mathematics"))},
                 }
             )
+    rows.append({"step": 203, "event": "left out", "why": HOSTILE[1]})
+    rows.append({"step": 208, "event": "rollback", "why": "loss not finite", "to": 100, "places": [3276, 6553]})
     with open(mkdir(folder) / "metrics.jsonl", "w", encoding="utf-8") as out:
         import json
 
@@ -137,6 +155,60 @@ def write_training(folder: Path, start: float, rng: random.Random) -> None:
     plan = {"parameters": 4_200_000, "tokens": steps * size, "steps": steps, "flops": 4.1e13, "mixture": shares}
     write_json(folder / "plan.json", plan)
     write_json(folder / "run.json", record("train"))
+
+
+def write_overlap(folder: Path, problems: list[Problem]) -> None:
+    """A study as `llemma overlap --run` writes it, hostile where the corpus speaks."""
+    rows = [
+        {
+            "document": HOSTILE[number % len(HOSTILE)],
+            "item": f"{problem.id}{'' if kind == 'problem' else '#solution'}",
+            "n": n,
+            "ngram": "shared words",
+            "shared": 33,
+            "run": f"shared words {HOSTILE[number % len(HOSTILE)]}",
+            "before": "before the hit",
+            "after": f"after {HOSTILE[0]}",
+            "item_before": "in the item",
+            "item_after": "",
+            "kind": kind,
+            "problem": problem.id,
+            "subset": SUBSETS[2],
+            "gold": "stated",
+            "repeated": 9,
+        }
+        for number, problem in enumerate(problems[:6])
+        for kind, n in (("problem", 30), ("problem", 20), ("solution", 20))
+    ]
+    jsonl.write(folder / "math.contexts.jsonl", rows)
+    side = {"low": 0.4, "high": 0.9}
+    split = {"task": "generated-math", "kind": "problem", "n": 30}
+    write_json(
+        folder / "math.summary.json",
+        {
+            "search": {"lengths": [30, 20], "tokens": "whitespace", "fuzzy": 0.6},
+            "documents": 5000,
+            "bytes": 20_000_000,
+            "pairs": len(rows),
+            "coverage": [{"kind": "problem", "n": 30, "items": 24, "short": 9}],
+            "unique": [
+                {"kind": "problem", "n": 30, "subset": s, "items": 2, "documents": 5, "pairs": 6} for s in SUBSETS
+            ],
+            "fuzzy": [
+                {"kind": "problem", "n": 0, "subset": s, "items": 1, "documents": 1, "pairs": 1} for s in SUBSETS
+            ],
+            "memory": [
+                {"kind": "problem", "n": 30, "hits": 18, "stated": 18, "asked": 18, "repeats": 18, "longest": 9}
+            ],
+            "run": HOSTILE[0],
+            "accuracy": [
+                split
+                | {"level": "all", "hits": side | {"right": 4, "n": 6}, "rest": side | {"right": 8, "n": 18}}
+                | {"difference": 0.245, "low": -0.1, "high": 0.5, "p": 0.041}
+            ],
+            "adjusted": [split | {"levels": 3, "difference": 0.2, "low": -0.1, "high": 0.4, "p": 0.2}],
+        },
+    )
 
 
 WEIGHTS = dict(zip(SUBSETS, (0.5, 0.2, 0.3), strict=True))

@@ -190,10 +190,12 @@ def test_the_command_compares_two_and_only_two(two: tuple[Path, Path], capsys: p
     assert run(["report", "--compare", str(two[0]), str(two[1])]) == 4
 
 
-def test_a_flip_opens_with_both_sides(two: tuple[Path, Path], tmp_path: Path, browse: Any) -> None:
+def test_a_flip_opens_with_both_sides(two: tuple[Path, Path], tmp_path: Path, visit: Any) -> None:
     _, page = build_comparison(*two, tmp_path / "out")
     link = html.fromstring(page.read_bytes()).xpath("//table[@class='flips']//a/@href")[0]
-    seen = html.fromstring(browse(f"{page.parent.as_uri()}/{link}"))
+    opened = visit().open(f"{page.parent.as_uri()}/{link}")
+    opened.wait_for_selector(".side-of")
+    seen = html.fromstring(opened.content())
     assert seen.xpath("//*[contains(@class, 'side-of')]/h3")[0].text_content() == "A: one"
     outcomes = [node.text_content() for node in seen.xpath("//*[contains(@class, 'badge')]")]
     assert sum("right" in outcome for outcome in outcomes) >= 1 and len(outcomes) >= 2

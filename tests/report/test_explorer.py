@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llemma.report import explorer, read
-from llemma.report.explorer import Sample
+from llemma.report import explorer, facets, read, samples
+from llemma.report.samples import Sample
+from llemma.report.text import visible
 
 
 def sample(outcome: str, answer: str | None) -> Sample:
@@ -16,7 +17,8 @@ def sample(outcome: str, answer: str | None) -> Sample:
 
 
 def load(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8").split("=", 2)[2].removesuffix(";\n"))
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text.split(",", 2)[2].removesuffix(");\n"))
 
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
@@ -27,7 +29,7 @@ def test_script_json_is_json_without_anything_a_page_could_read(value: object) -
 
 
 def test_votes_group_right_answers_and_put_no_answer_last() -> None:
-    samples = [
+    given = [
         sample("wrong", "7"),
         sample("right", "1/2"),
         sample("no_answer", None),
@@ -36,7 +38,7 @@ def test_votes_group_right_answers_and_put_no_answer_last() -> None:
         sample("right", "0.5"),
         sample("wrong", "9"),
     ]
-    votes = explorer.count_votes(samples)
+    votes = samples.count_votes(given)
     assert [(v.answer, v.right, len(v.samples)) for v in votes] == [
         ("1/2", True, 2),
         ("7", False, 1),
@@ -48,7 +50,7 @@ def test_votes_group_right_answers_and_put_no_answer_last() -> None:
 def test_the_index_and_the_chunks_hold_every_problem(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explorer, "CHUNK", 10)
+    monkeypatch.setattr(explorer, "CHUNK", 8)
     assert explorer.write(read.run(run_folder).evaluations, tmp_path) == 24
     index = load(tmp_path / "samples-index.js")
     chunks = [load(tmp_path / f"samples-{number:03d}.js") for number in range(3)]
@@ -67,13 +69,13 @@ def test_prompts_come_back_whole(run_folder: Path, tmp_path: Path) -> None:
     chunk = load(tmp_path / "samples-000.js")
     for problem, item in zip(read.problems(evaluations[0]), chunk["items"], strict=True):  # type: ignore[index]
         number, rest = item["prompt"]
-        assert chunk["beginnings"][number] + rest == explorer.visible(problem.meta["prompt"])  # type: ignore[index]
+        assert chunk["beginnings"][number] + rest == visible(problem.meta["prompt"])  # type: ignore[index]
         assert len(rest) < len(problem.meta["prompt"])
 
 
 @given(st.lists(st.text(st.sampled_from("ab")), min_size=1, max_size=5))
 def test_shared_beginning_is_the_longest(texts: list[str]) -> None:
-    start = explorer.shared_beginning(texts)
+    start = samples.shared_beginning(texts)
     assert all(text.startswith(start) for text in texts)
     assert len({text[: len(start) + 1] for text in texts}) > 1 or start in texts
 
@@ -88,25 +90,25 @@ def test_shared_beginning_is_the_longest(texts: list[str]) -> None:
     ],
 )
 def test_flip(before: str, after: str, word: str) -> None:
-    assert explorer.flip(before, after) == word
+    assert facets.flip(before, after) == word
 
 
 def test_samples_without_problems_or_verdicts_are_still_shown(run_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "completions.jsonl.zst").write_bytes((run_folder / "eval/base/completions.jsonl.zst").read_bytes())
     explorer.write([read.Evaluation("base", tmp_path)], tmp_path)
     chunk = load(tmp_path / "samples-000.js")
-    assert {item["sides"][0]["greedy"]["outcome"] for item in chunk["items"]} == {explorer.MISSING}  # type: ignore[index]
+    assert {item["sides"][0]["greedy"]["outcome"] for item in chunk["items"]} == {samples.MISSING}  # type: ignore[index]
 
 
 def test_many_samples_make_small_files_and_few_formulas(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(explorer, "CHUNK_SAMPLES", 5 * 2 * 9)  # five problems of two models
-    monkeypatch.setattr(explorer, "FORMULAS", 2)
+    monkeypatch.setattr(samples, "FORMULAS", 2)
     explorer.write(read.run(run_folder).evaluations, tmp_path)
-    assert len(list(tmp_path.glob("samples-[0-9]*.js"))) == 5 and load(tmp_path / "samples-index.js")["chunk"] == 5
+    assert len(list(tmp_path.glob("samples-[0-9]*.js"))) == 6 and load(tmp_path / "samples-index.js")["chunk"] == 4
     (item, *_) = load(tmp_path / "samples-000.js")["items"]  # type: ignore[misc]
-    samples = [sample for side in item["sides"] for vote in side["votes"] for sample in vote["samples"]]
-    assert len(samples) == 16
-    plain = [all(isinstance(piece, str) for piece in sample["text"]) for sample in samples]
+    shown = [sample for side in item["sides"] for vote in side["votes"] for sample in vote["samples"]]
+    assert len(shown) == 16
+    plain = [all(isinstance(piece, str) for piece in sample["text"]) for sample in shown]
     assert sum(plain) >= 2 * 6

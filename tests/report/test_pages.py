@@ -26,7 +26,8 @@ def digests(folder: Path) -> dict[str, str]:
 def test_equal_runs_give_equal_bytes(run_folder: Path, report: Path, tmp_path: Path) -> None:
     again = build([run_folder], tmp_path / "again").parent
     assert digests(again) == digests(report)
-    assert {"index.html", "samples.html", "dropped.html", "samples-000.js", "samples-index.js"} <= set(digests(again))
+    made = {"index", "samples", "training", "corpus", "dropped", "overlap"}
+    assert {f"{name}.html" for name in made} | {"samples-000.js", "samples-index.js"} <= set(digests(again))
 
 
 def test_pages_ask_for_nothing_outside_their_folder(report: Path) -> None:
@@ -35,13 +36,18 @@ def test_pages_ask_for_nothing_outside_their_folder(report: Path) -> None:
         targets = [*tree.xpath("//@src"), *tree.xpath("//@href")]
         assert targets
         for target in targets:
-            assert re.fullmatch(r"(#[\w.-]+)|([a-z-]+\.(html|css|js)(#[\w.=&%-]+)?)", target), target
+            assert re.fullmatch(
+                r"(#[\w.-]+)|((tables/|plots/)?[a-zA-Z0-9-]+\.(html|css|js|md|tex|svg)(#[\w.=&%-]+)?)", target
+            ), target
             name = target.partition("#")[0]
             assert not name or (report / name).is_file()
-    for asset in ("style.css", "explorer.js"):
+    for asset in (*pages.ASSETS, *pages.EXPLORER):
         text = (report / asset).read_text(encoding="utf-8")
         assert "url(" not in text and "@import" not in text
-        assert set(re.findall(r"https?://[^\"' ]+", text)) <= {"http://www.w3.org/1998/Math/MathML"}
+        assert set(re.findall(r"https?://[^\"' ]+", text)) <= {
+            "http://www.w3.org/1998/Math/MathML",
+            "http://www.w3.org/2000/svg",
+        }
 
 
 def test_hostile_text_stays_text(report: Path, made: ModuleType) -> None:
@@ -65,14 +71,41 @@ def test_the_overview_says_what_was_run_and_found(report: Path) -> None:
     text = html.fromstring((report / "index.html").read_bytes()).text_content()
     for word in ("mini", "cpu, 2 threads", "lower is better", "gained", "Accuracy on generated-math, greedy", "14m29s"):
         assert word in text
-    for word in (
-        "near-duplicate of a kept document",
-        "no archive given",
-        "algebraic-code",
-        "4.2M parameters",
-        "torch 2.13.0",
-    ):
+    for word in ("4.2M parameters", "torch 2.13.0", "documents, "):
         assert word in text
+
+
+def test_the_corpus_page_tells_sources_languages_drops_and_the_card(report: Path, made: ModuleType) -> None:
+    tree = html.fromstring((report / "corpus.html").read_bytes())
+    text = tree.text_content()
+    for word in ("near-duplicate of a kept document", "no archive given", "algebraic-code", "python", made.HOSTILE[3]):
+        assert word.replace("\u2028", "⟨U+2028⟩").replace("\u2029", "⟨U+2029⟩") in text
+    assert len(tree.xpath("//section[@id='shapes']//figure")) == 2  # lengths, and the score that documents have
+    assert "A corpus made by" in tree.get_element_by_id("card").text_content()
+
+
+def test_the_training_page_tells_loss_rate_throughput_and_guard(report: Path, made: ModuleType) -> None:
+    tree = html.fromstring((report / "training.html").read_bytes())
+    assert len(tree.xpath("//figure//*[local-name()='svg']")) == 5
+    guard = " ".join(tree.get_element_by_id("guard").text_content().split())
+    assert "rollback" in guard and "left out" in guard and "places 3276 to 6553" in guard and made.HOSTILE[1] in guard
+
+
+def test_the_overlap_page_tells_coverage_hits_and_accuracy(report: Path) -> None:
+    text = " ".join(html.fromstring((report / "overlap.html").read_bytes()).text_content().split())
+    for word in ("9 of 24 problems are shorter than 30 words", "2 / 5", "66.7 %", "+24.5", "0.041", "at equal level"):
+        assert word in text
+
+
+def test_every_table_and_figure_is_a_file_too(report: Path) -> None:
+    for page in report.glob("*.html"):
+        for link in html.fromstring(page.read_bytes()).xpath("//a/@href"):
+            if link.startswith(("tables/", "plots/")):
+                assert (report / link).is_file()
+    assert {"solved.md", "solved.tex", "bits.tex", "cost.md", "overlap-0.tex"} <= {
+        path.name for path in (report / "tables").iterdir()
+    }
+    assert {"loss.svg", "rate.svg", "curves-0.svg"} <= {path.name for path in (report / "plots").iterdir()}
 
 
 def test_the_overview_tells_parts_curves_costs_and_samples(report: Path, made: ModuleType) -> None:
@@ -80,7 +113,7 @@ def test_the_overview_tells_parts_curves_costs_and_samples(report: Path, made: M
     parts, drawn, cost, reading = (
         tree.get_element_by_id(name) for name in ("parts", "samples-drawn", "cost", "reading")
     )
-    assert len(parts.xpath(".//details")) == 2 and made.HOSTILE[0] in parts.text_content()
+    assert len(parts.xpath("./details")) == 2 and made.HOSTILE[0] in parts.text_content()
     assert len(drawn.xpath(".//figure//*[local-name()='svg']")) == 1
     assert [cell.text for cell in drawn.xpath(".//tbody//th")] == ["1", "2", "4", "8"]
     assert "34.6k" in cost.text_content() and "0.11, 0.52" in cost.text_content()
@@ -111,7 +144,10 @@ def test_an_unfinished_run_shows_what_is_there(made: ModuleType, tmp_path: Path)
     made.write_training(tmp_path / "run" / "base", 5.0, random.Random(1))
     index = build([tmp_path / "run"], tmp_path / "out")
     text = index.read_text(encoding="utf-8")
-    assert "Training loss" in text and "no model has been evaluated yet" in text
+    assert (
+        "Training loss" in (index.parent / "training.html").read_text(encoding="utf-8")
+        and "no model has been evaluated yet" in text
+    )
     assert not (index.parent / "samples.html").exists() and "samples.html" not in text
 
 

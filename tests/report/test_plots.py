@@ -38,17 +38,34 @@ def test_long_curves_are_thinned_to_means() -> None:
 
 def test_drawings_are_plain_svg_in_the_pages_colours(run_folder: Path) -> None:
     data = plots.curves([*read.run(run_folder).trainings, training("<i>", 5)])
-    for drawing in (plots.training_loss(data), plots.validation_loss(data)):
+    drawings = plots.training(data)
+    assert set(drawings) == {"loss", "validation", "rate", "speed", "norm"}
+    for drawing in drawings.values():
         root = etree.fromstring(drawing)
         tags = {etree.QName(element).localname for element in root.iter(etree.Element)}
         assert tags <= {"svg", "g", "defs", "path", "use", "text", "clipPath", "rect"}
         assert ("style=" not in drawing and "currentColor" in drawing) or "var(--muted)" in drawing
         assert not re.search(r"#0[0-9a-f]{5}\b", drawing)  # no stand-in colour is left
         assert root.get("role") == "img" and root.get("width") is None
-    assert plots.training_loss(data) == plots.training_loss(data)
-    assert "$x$" in plots.validation_loss(data)  # names are never read as formulas
+    assert plots.training(data) == drawings
+    assert "$x$" in drawings["validation"]  # names are never read as formulas
+
+
+def test_the_guards_events_are_marked_on_every_curve() -> None:
+    run = training("base", 40)
+    quiet = plots.training(plots.curves([run]))["loss"]
+    run.metrics.append(Metric(step=20, event="rollback", why="loss not finite", to=10, places=[3, 9]))
+    data = plots.curves([run])
+    assert data.events == [2000] and plots.training(data)["loss"] != quiet
+
+
+def test_a_drawing_alone_needs_no_style_sheet(run_folder: Path) -> None:
+    drawing = plots.standalone(plots.training(plots.curves(read.run(run_folder).trainings))["loss"])
+    root = etree.fromstring(drawing.encode())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg" and root.get("width") == "142.2mm"
+    assert "var(" not in drawing and "currentColor" not in drawing and "#1d5b8f" in drawing
 
 
 def test_nothing_to_draw() -> None:
-    assert plots.training_loss(plots.curves([])) == ""
-    assert plots.validation_loss(plots.curves([Training("base", None, None, [])])) == ""
+    assert plots.training(plots.curves([])) == {}
+    assert plots.training(plots.curves([Training("base", None, None, [])])) == {}

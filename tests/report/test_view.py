@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port(folder: Path) -> Iterator[int]:
-    with view.server(folder, 0) as server:
+    with view.server(view.Site(folder), 0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_address[1]
@@ -88,16 +88,27 @@ def test_other_hosts_and_methods_are_refused(port: int) -> None:
 
 def test_a_busy_port_says_so(port: int, folder: Path) -> None:
     with pytest.raises(LlemmaError, match="in use") as caught:
-        view.server(folder, port)
+        view.server(view.Site(folder), port)
     assert "--port" in caught.value.mend
     with pytest.raises(LlemmaError):
-        view.server(folder, 99999)
+        view.server(view.Site(folder), 99999)
 
 
-def test_a_run_or_its_report_may_be_named(folder: Path, tmp_path: Path) -> None:
-    assert view.report_folder(folder) == view.report_folder(folder.parent) == folder
-    with pytest.raises(MissingError, match="no report"):
-        view.report_folder(tmp_path)
+def test_what_is_no_run_and_no_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="no report and no run"):
+        view.serve(tmp_path, 0)
+    with pytest.raises(MissingError, match="no run folder"):
+        view.serve(tmp_path / "nowhere", 0)
+
+
+def test_answers_carry_the_policy(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request("GET", "/")
+    headers = connection.getresponse().headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    assert "connect-src" not in headers["Content-Security-Policy"]  # nothing to ask for in a report that stays
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    connection.close()
 
 
 def test_ctrl_c_ends_it_cleanly(folder: Path) -> None:

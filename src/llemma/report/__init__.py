@@ -28,6 +28,15 @@ def build_comparison(a: Path, b: Path, out: Path) -> tuple[Comparison, Path]:
     Writes pages with every problem that flipped into the folder `out`; returns what was found and the `index.html`.
     Evaluations without common tasks, or with other problems or gold answers, are refused (DataError).
     """
-    from llemma.report.pages import build_comparison as build_pages
+    (found,), page = build_comparisons([a, b], out)
+    return found, page
 
-    return build_pages(a, b, out)
+
+def build_comparisons(folders: Sequence[Path], out: Path) -> tuple[list[Comparison], Path]:
+    """The same of two or more folders: each but the first is compared with the first, and the pages show all together.
+
+    Two to 26 folders, else a UsageError.
+    """
+    from llemma.report.compare_pages import build as build_pages
+
+    return build_pages(folders, out)

@@ -18,7 +18,6 @@ from llemma.report.tables import number, signed
 from llemma.report.text import visible
 
 NAMED = 6  # flipped problems of each direction on a terminal
-CELLS = ("both", "only A", "only B", "neither")
 KINDS = ("greedy", "maj", "pass")
 SETTINGS = {
     "version": "version of the task",
@@ -89,13 +88,15 @@ class Comparison(msgspec.Struct, frozen=True):
     pairs: list[Pair]
     flips: list[Flip]
 
-    def text(self) -> str:
-        """The tables for a terminal, the whole tasks first; then the problems that flipped."""
-        heads = ["task", "metric", "A", "B", "B - A", "95 % interval", "McNemar p", *CELLS, "n"]
+    def text(self, marks: str = "AB") -> str:
+        """The tables for a terminal, the whole tasks first; then the problems that flipped. `marks` name the two."""
+        a, b = marks[0], marks[1]
+        cells = ["both", f"only {a}", f"only {b}", "neither"]
+        heads = ["task", "metric", a, b, f"{b} - {a}", "95 % interval", "McNemar p", *cells, "n"]
         whole = table(heads, [_line(pair.task, pair) for pair in self.pairs if not pair.by])
-        named = [f"{side}: {name} ({model})" for side, name, model in zip("AB", self.names, self.models, strict=True)]
+        named = [f"{side}: {name} ({model})" for side, name, model in zip(marks, self.names, self.models, strict=True)]
         return visible(
-            "\n\n".join(["\n".join(named), whole, *self._parts(heads[1:]), "\n".join(self._flips())]).rstrip()
+            "\n\n".join(["\n".join(named), whole, *self._parts(heads[1:]), "\n".join(self._flips(marks))]).rstrip()
         )
 
     def _parts(self, heads: list[str]) -> Iterator[str]:
@@ -106,13 +107,13 @@ class Comparison(msgspec.Struct, frozen=True):
         for (task, by), pairs in groups.items():
             yield table([f"{task} by {by}", *heads], [_line(pair.part, pair) for pair in pairs])
 
-    def _flips(self) -> Iterator[str]:
+    def _flips(self, marks: str) -> Iterator[str]:
         lines: dict[tuple[str, str, bool], list[str]] = {}
         for flip in self.flips:
             lines.setdefault((flip.task, flip.kind, flip.gained), []).append(flip.problem)
         for (task, reading, gained), ids in lines.items():
             more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
-            yield f"{task}, {reading}: {len(ids):,} only {'B' if gained else 'A'}: {', '.join(ids[:NAMED])}{more}"
+            yield f"{task}, {reading}: {len(ids):,} only {marks[gained]}: {', '.join(ids[:NAMED])}{more}"
 
 
 def _line(name: str, pair: Pair) -> list[str]:
@@ -145,9 +146,9 @@ def evaluation(folder: Path) -> read.Evaluation:
     return msgspec.structs.replace(last, name=name)
 
 
-def compare(a: read.Evaluation, b: read.Evaluation) -> Comparison:
-    """Compare the tasks that both evaluations have. `DataError` where there is none, or where a task's problems or
-    gold answers are not the same."""
+def compare(a: read.Evaluation, b: read.Evaluation, marks: str = "AB") -> Comparison:
+    """Compare the tasks that both evaluations have; `marks` name the two in warnings. `DataError` where there is none,
+    or where a task's problems or gold answers are not the same."""
     tasks = [task for task in a.facts.tasks if any(task.task == other.task for other in b.facts.tasks)]
     if not tasks:
         raise DataError(
@@ -156,7 +157,10 @@ def compare(a: read.Evaluation, b: read.Evaluation) -> Comparison:
             mend="evaluate both models on the same tasks",
         )
     both = [{problem.id: problem for problem in read.problems(one)} for one in (a, b)]
-    warnings = [*_missing(a, b), *(line for task in tasks for line in _check(task, _task(b, task.task), a, b, both))]
+    warnings = [
+        *_missing(a, b, marks),
+        *(line for task in tasks for line in _check(task, _task(b, task.task), a, b, both, marks)),
+    ]
     measured = [items(a), items(b)]
     pairs = [pair for task in tasks for pair in _pairs(task.task, a, b, measured, both[0])]
     flips = list(_flips([task.task for task in tasks], (a, b), both[0]))
@@ -171,36 +175,42 @@ def _task(one: read.Evaluation, name: str) -> TaskFacts:
     return next(task for task in one.facts.tasks if task.task == name)
 
 
-def _missing(a: read.Evaluation, b: read.Evaluation) -> Iterator[str]:
+def _missing(a: read.Evaluation, b: read.Evaluation, marks: str) -> Iterator[str]:
     names = [{task.task for task in one.facts.tasks} for one in (a, b)]
-    for side, lacking in (("A", sorted(names[0] - names[1])), ("B", sorted(names[1] - names[0]))):
+    for side, lacking in zip(marks, (sorted(names[0] - names[1]), sorted(names[1] - names[0])), strict=True):
         if lacking:
             yield f"only in {side}, not compared: {', '.join(lacking)}"
 
 
 def _check(
-    one: TaskFacts, other: TaskFacts, a: read.Evaluation, b: read.Evaluation, both: Sequence[dict[str, Problem]]
+    one: TaskFacts,
+    other: TaskFacts,
+    a: read.Evaluation,
+    b: read.Evaluation,
+    both: Sequence[dict[str, Problem]],
+    marks: str,
 ) -> Iterator[str]:
     """Refuse other problems; yield a line for each setting that differs."""
     first, second = ({p.id: p for p in problems.values() if p.task == one.task} for problems in both)
-    where = f"task '{one.task}' of A = {a.folder} and B = {b.folder}"
+    where = f"task '{one.task}' of {marks[0]} = {a.folder} and {marks[1]} = {b.folder}"
     mend = "evaluate both models on the same data with the same --limit"
     if first.keys() != second.keys():
         only = [sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())]
-        counts = ", ".join(f"{len(ids)} only in {s} (as '{ids[0]}')" for s, ids in zip("AB", only, strict=True) if ids)
+        counts = ", ".join(f"{len(ids)} only in {s} (as '{ids[0]}')" for s, ids in zip(marks, only, strict=True) if ids)
         raise DataError(f"these are not the same problems: {counts}", where=where, mend=mend)
     golds = [name for name in first if first[name].answer != second[name].answer]
     if golds:
         shown = f"'{first[golds[0]].answer}' and '{second[golds[0]].answer}' for '{golds[0]}'"
         raise DataError(f"{len(golds)} gold answers are not the same: {shown}", where=where, mend=mend)
-    yield from _unlike(one, other, [(first[name], second[name]) for name in first])
+    yield from _unlike(one, other, [(first[name], second[name]) for name in first], marks)
 
 
-def _unlike(one: TaskFacts, other: TaskFacts, problems: Sequence[tuple[Problem, Problem]]) -> Iterator[str]:
+def _unlike(one: TaskFacts, other: TaskFacts, problems: Sequence[tuple[Problem, Problem]], marks: str) -> Iterator[str]:
     asked = SETTINGS | (SAMPLING if one.k > 1 and other.k > 1 else {})
     for key, word in asked.items():
         if getattr(one, key) != getattr(other, key):
-            yield f"{one.task}: {word}: {_setting(getattr(one, key))} in A, {_setting(getattr(other, key))} in B"
+            sides = zip(marks, (_setting(getattr(each, key)) for each in (one, other)), strict=True)
+            yield f"{one.task}: {word}: {', '.join(f'{value} in {mark}' for mark, value in sides)}"
     texts = sum(x.text != y.text for x, y in problems)
     if texts:
         yield f"{one.task}: the text of {texts:,} problems is not the same"

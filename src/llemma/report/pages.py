@@ -9,26 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from llemma.core.console import count, duration
 from llemma.core.errors import UsageError
 from llemma.core.files import replacing, write_json
-from llemma.report import bars, compare, details, explorer, plots, proofs, published, read, tables
-from llemma.report.changes import PROVED, kind
-from llemma.report.text import shorten, visible
-
-ASSETS = ("style.css", "explorer.js")
-MARK = "report.json"
-EXAMPLES = 25  # dropped documents shown for each reason
-FLIPS = 500  # flipped problems in one list
-
-# Nothing from outside, nothing inline. The explorer may add its own chunks as scripts, by one checked name pattern.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "require-trusted-types-for 'script'; trusted-types llemma-chunks"
+from llemma.report import (
+    bars,
+    corpora,
+    details,
+    explorer,
+    journal,
+    overlaps,
+    paper,
+    plots,
+    proofs,
+    published,
+    read,
+    tables,
 )
+from llemma.report import sheets as papers
+from llemma.report.changes import PROVED
+from llemma.report.templating import EXAMPLES, TEMPLATES, anchor, page
+
+ASSETS = ("style.css", "copy.js", "icon.svg")
+EXPLORER = ("data.js", "nodes.js", "search.js", "list.js", "sample.js", "explorer.js")
+MARK = "report.json"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -43,7 +48,7 @@ def build(runs: Sequence[Path], out: Path, every_published: bool = False) -> Pat
     if not runs:
         raise UsageError("no run to report on", mend="name at least one run folder")
     found = [read.run(folder) for folder in runs]
-    _check_target(out)
+    check_target(out)
     names = _folders([run.name for run in found])
     with replacing(out) as folder:
         folder.mkdir()
@@ -52,17 +57,17 @@ def build(runs: Sequence[Path], out: Path, every_published: bool = False) -> Pat
         else:
             for run, name in zip(found, names, strict=True):
                 write_run(run, folder / name, home="../index.html", every_published=every_published)
-            _assets(folder)
+            assets(folder)
             overview = [
                 (name, run, tables.compare(run.evaluations, run.provings))
                 for name, run in zip(names, found, strict=True)
             ]
-            _page(folder, "runs.html", "index.html", overview=overview)
+            page(folder, "runs.html", "index.html", overview=overview)
         write_json(folder / MARK, Mark("llemma", names))
     return out / "index.html"
 
 
-def _check_target(out: Path) -> None:
+def check_target(out: Path) -> None:
     """A report replaces its folder as a whole, so the folder must be new, empty, or a report."""
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise UsageError(
@@ -86,58 +91,59 @@ def _folders(names: Sequence[str]) -> list[str]:
     return result
 
 
-def build_comparison(a: Path, b: Path, out: Path) -> tuple[compare.Comparison, Path]:
-    """Write the page that compares the evaluations in `a` and `b`; see `llemma.report.build_comparison`."""
-    sides = [compare.evaluation(folder) for folder in (a, b)]
-    found = compare.compare(*sides)
-    _check_target(out)
-    named = [msgspec.structs.replace(side, name=f"{mark}: {side.name}") for mark, side in zip("AB", sides, strict=True)]
-    with replacing(out) as folder:
-        folder.mkdir()
-        _assets(folder)
-        shared = {task.task for task in sides[0].facts.tasks} & {task.task for task in sides[1].facts.tasks}
-        problems = explorer.write(named, folder, shared)
-        title = f"{found.names[0]} and {found.names[1]}"
-        context = {"run": {"name": title}, "home": "", "ledger": {}, "problems": problems, "theorems": False}
-        _page(folder, "compare.html", "index.html", found=found, sections=_compared(found), **context)
-        _page(folder, "samples.html", "samples.html", **context)
-        write_json(folder / MARK, Mark("llemma", list(found.names)))
-    return found, out / "index.html"
+def write_run(
+    run: read.Run,
+    folder: Path,
+    home: str = "",
+    every_published: bool = False,
+    kept: explorer.Kept | None = None,
+) -> None:
+    """All pages of one run into `folder`; `home` links back to a list of runs. With `every_published`, the published
+    figures stand beside any model's. What `kept` knows from an earlier build is not made again."""
+    studies = overlaps.studies(run.folder)
+    problems = 0
+    if run.evaluations:
+        assets(folder, EXPLORER)
+        problems = explorer.write(run.evaluations, folder, overlap=overlaps.by_problem(studies), kept=kept)
+    assets(folder)
+    beside = published.all_beside(run.evaluations, every_published)
+    tabular = [*papers.of_run(run, beside), *(s for n, study in enumerate(studies) for s in papers.of_study(study, n))]
+    paper.write(tabular, folder / "tables")
+    curves = plots.curves(run.trainings)
+    ledger = dropped(run)
+    context = {"run": run, "home": home, "problems": problems, "theorems": bool(run.provings), "ledger": ledger}
+    context |= {"trained": bool(curves.loss or curves.validation or run.trainings), "studies": studies}
+    context |= {"running": _running(run)}
+    context |= {"fed": bool(run.stats or run.stores), "sheets": paper.named(tabular)}
+    page(folder, "index.html", "index.html", **context, beside=beside, **overview(run, folder))
+    if problems:
+        page(folder, "samples.html", "samples.html", **context)
+    if context["trained"]:
+        page(folder, "training.html", "training.html", **context, **training(run, curves, folder))
+    if context["fed"]:
+        page(folder, "corpus.html", "corpus.html", **context, **corpus(run, folder))
+    if ledger:
+        page(folder, "dropped.html", "dropped.html", **context)
+    if studies:
+        page(folder, "overlap.html", "overlap.html", **context)
+    if run.provings:
+        _proofs(run, folder, context)
 
 
-def _compared(found: compare.Comparison) -> list[tuple[str, list[compare.Pair], list[tuple[str, list[compare.Flip]]]]]:
-    """Task by task: the pairs, and the flips by reading."""
-    tasks = dict.fromkeys(pair.task for pair in found.pairs)
+def _running(run: read.Run) -> list[str]:
+    """What there is of evaluations without scores."""
     return [
-        (
-            task,
-            [pair for pair in found.pairs if pair.task == task],
-            [
-                (kind, flips)
-                for kind in compare.KINDS
-                if (flips := [flip for flip in found.flips if (flip.task, flip.kind) == (task, kind)])
-            ],
-        )
-        for task in tasks
+        f"evaluation of {read.label(one.name)}: {sum(1 for _ in journal.completions(one)):,} completions so far"
+        for one in run.evaluations
+        if not one.facts.scores
     ]
 
 
-def write_run(run: read.Run, folder: Path, home: str = "", every_published: bool = False) -> None:
-    """All pages of one run into `folder`; `home` links back to a list of runs. With `every_published`, the published
-    figures stand beside any model's."""
+def assets(folder: Path, names: Sequence[str] = ASSETS) -> None:
+    """Copy the style sheet and scripts."""
     folder.mkdir(exist_ok=True)
-    _assets(folder)
-    problems = explorer.write(run.evaluations, folder) if run.evaluations else 0
-    ledger = dropped(run)
-    context = {"run": run, "home": home, "problems": problems, "ledger": ledger, "theorems": bool(run.provings)}
-    beside = published.all_beside(run.evaluations, every_published)
-    _page(folder, "index.html", "index.html", **context, beside=beside, **overview(run))
-    if problems:
-        _page(folder, "samples.html", "samples.html", **context)
-    if ledger:
-        _page(folder, "dropped.html", "dropped.html", **context)
-    if run.provings:
-        _proofs(run, folder, context)
+    for name in names:
+        (folder / name).write_bytes((TEMPLATES / name).read_bytes())
 
 
 def _proofs(run: read.Run, folder: Path, context: dict[str, Any]) -> None:
@@ -151,42 +157,72 @@ def _proofs(run: read.Run, folder: Path, context: dict[str, Any]) -> None:
         for theorem in found:
             rows = [(proving, row) for proving, row in zip(asked, theorem.rows, strict=True) if row is not None]
             searches = [(proving, row, *proofs.tree(proving, row)) for proving, row in rows]
-            _page(folder, "proof.html", theorem.page, theorem=theorem, searches=searches, **context)
-    _page(folder, "proofs.html", "proofs.html", proofs=sections, **context)
+            page(folder, "proof.html", theorem.page, theorem=theorem, searches=searches, **context)
+    page(folder, "proofs.html", "proofs.html", proofs=sections, **context)
 
 
-def overview(run: read.Run) -> dict[str, Any]:
-    """What the overview page shows beside the run itself."""
+def overview(run: read.Run, folder: Path) -> dict[str, Any]:
+    """What the overview page shows beside the run itself: scores, parts, curves, costs, a few samples."""
     table = tables.compare(run.evaluations, run.provings)
-    curves = plots.curves(run.trainings)
+    models = [read.label(one.name) for one in run.evaluations]
+    curves = [
+        (task, _plot(folder, f"curves-{number}", curves_figure(task, lines, models)), lines)
+        for number, (task, lines) in enumerate(details.curves(run.evaluations).items())
+    ]
     return {
         "table": table,
         "groups": _groups(table),
         "summary": tables.summary(table),
-        "loss": Markup(plots.training_loss(curves)),
-        "validation": Markup(plots.validation_loss(curves)),
-        "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
-        **_finer(run),
-        "subsets": tables.subsets(run),
-        "sources": tables.sources(run.stats) if run.stats else [],
-        "skipped": tables.skipped(run.stats) if run.stats else [],
-    }
-
-
-def _finer(run: read.Run) -> dict[str, Any]:
-    """Parts, curves, costs and samples of the evaluations."""
-    models = [read.label(one.name) for one in run.evaluations]
-    return {
         "parts": details.parts(run.evaluations),
-        "curves": [(task, Markup(curves_figure(task, lines, models)), lines) for task, lines in _curves(run)],
+        "curves": curves,
         "costs": details.costs(run.evaluations),
         "readings": list(details.readings(run.evaluations)),
         "shown": details.samples(run.evaluations[-1]) if run.evaluations else {},
+        "subsets": tables.subsets(run),
     }
 
 
-def _curves(run: read.Run) -> list[tuple[str, list[details.CurveLine]]]:
-    return list(details.curves(run.evaluations).items())
+def training(run: read.Run, curves: plots.Curves, folder: Path) -> dict[str, Any]:
+    """What the training page shows: figures by name, mixtures, and the guard's events."""
+    drawings = plots.training(curves)
+    return {
+        "figures": {name: _plot(folder, name, drawing) for name, drawing in drawings.items()},
+        "mixtures": [(training, tables.mixture(training)) for training in run.trainings],
+        "events": [(training.name, row) for training in run.trainings for row in training.metrics if row.event],
+    }
+
+
+def corpus(run: read.Run, folder: Path) -> dict[str, Any]:
+    """What the corpus page shows: sizes, languages, sources, distributions, the data card."""
+    looked = corpora.looked(run)
+    length = corpora.lengths(looked)
+    shapes = [*([length] if length else []), *corpora.scores(looked)]
+    return {
+        "subsets": tables.subsets(run),
+        "languages": corpora.languages(run.stats) if run.stats else [],
+        "sources": tables.sources(run.stats) if run.stats else [],
+        "skipped": tables.skipped(run.stats) if run.stats else [],
+        "shapes": [
+            (shape.name, _plot(folder, f"documents-{number}", shape_figure(shape, number)))
+            for number, shape in enumerate(shapes)
+        ],
+        "looked": corpora.DOCUMENTS,
+        "card": corpora.card(run),
+    }
+
+
+def _plot(folder: Path, name: str, drawing: str) -> Markup:
+    """A drawing for the page, which also becomes a file of its own."""
+    (folder / "plots").mkdir(exist_ok=True)
+    (folder / "plots" / f"{name}.svg").write_text(plots.standalone(drawing), encoding="utf-8", newline="\n")
+    return Markup(drawing)
+
+
+def shape_figure(shape: corpora.Histogram, number: int) -> str:
+    """A histogram as shares of each group, so that small subsets can be seen beside large ones."""
+    groups = [(name, [n / (sum(counts) or 1) for n in counts]) for name, counts in shape.groups if any(counts)]
+    drawn = plots.Shape(shape.edges, groups, shape.log)
+    return plots.distribution(drawn, f"documents by {shape.name}, per cent of each subset", f"documents{number}")
 
 
 def curves_figure(task: str, lines: Sequence[details.CurveLine], models: Sequence[str]) -> str:
@@ -203,13 +239,17 @@ def curves_figure(task: str, lines: Sequence[details.CurveLine], models: Sequenc
     return plots.over_samples(bands, f"{task}: share of problems solved over samples", anchor(f"curve {task}"))
 
 
-def _groups(table: tables.BeforeAfter) -> list[tuple[str, list[tables.Row], bars.Scale]]:
-    """Rows that share an axis: problems solved, theorems proved, and bits per byte."""
+def _groups(table: tables.BeforeAfter) -> list[tuple[str, str, list[tables.Row], bars.Scale]]:
+    """Rows that share an axis, with the name of their sheet: problems solved, theorems proved, and bits per byte."""
     solved = [row for row in table.rows if row.is_share and row.metric != PROVED]
     theorems = [row for row in table.rows if row.metric == PROVED]
     bits = [row for row in table.rows if not row.is_share]
-    named = (("Problems solved", solved), ("Theorems proved", theorems), ("Bits per byte", bits))
-    return [(name, rows, bars.scale(rows)) for name, rows in named if rows]
+    named = (
+        ("Problems solved", "solved", solved),
+        ("Theorems proved", "proved", theorems),
+        ("Bits per byte", "bits", bits),
+    )
+    return [(name, sheet, rows, bars.scale(rows)) for name, sheet, rows in named if rows]
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -234,100 +274,3 @@ def dropped(run: read.Run) -> dict[str, list[Reason]]:
     for (source, step, reason), n in sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0])):
         ledger.setdefault(source, []).append(Reason(step, reason, n, examples[source, step, reason]))
     return ledger
-
-
-def _assets(folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for name in ASSETS:
-        (folder / name).write_bytes((Path(__file__).parent / "templates" / name).read_bytes())
-
-
-def _page(folder: Path, template: str, name: str, **context: Any) -> None:
-    text = environment().get_template(template).render(policy=POLICY, **context)
-    (folder / name).write_text(text, encoding="utf-8", newline="\n")
-
-
-def environment() -> Environment:
-    """The templates, with every value escaped whatever the file is called, and hidden characters made visible."""
-    made = Environment(
-        loader=PackageLoader("llemma.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_show,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters |= {
-        "size": byte_size,
-        "whole": lambda n: f"{n:,}".replace(",", "\u202f"),
-        "short": count,
-        "duration": duration,
-        "percent": lambda share: f"{100 * share:.1f} %",
-        "anchor": anchor,
-        "word": lambda outcome: outcome.replace("_", " "),
-        "signed": tables.signed,
-        "span": tables.span,
-        "number": tables.number,
-        "value": lambda score: tables.number(score.value, score.metric != "bits_per_byte"),
-        "interval": interval,
-        "tally": tables.tally,
-        "when": when,
-        "p_value": compare.p_value,
-        "kind": kind,
-        "short_text": lambda text: shorten(visible(text), 60),
-        "model_label": read.label,
-    }
-    made.globals |= {
-        "bars": bars.bars,
-        "strip": bars.strip,
-        "lasted": lasted,
-        "WIDTH": bars.WIDTH,
-        "EXAMPLES": EXAMPLES,
-        "MEANING": proofs.MEANING,
-        "PUBLISHED": published.SOURCE,
-        "FLIPS": FLIPS,
-    }
-    return made
-
-
-def _show(value: Any) -> Any:
-    return visible(value) if type(value) is str else value
-
-
-def anchor(name: str) -> str:
-    """A fragment that is safe in an id and in a link, different for different names."""
-    return "s-" + "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in name)
-
-
-def byte_size(n: float) -> str:
-    """`950 B`, `12.3 kB`, `4.1 MB`: powers of ten."""
-    for size, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if n >= size:
-            return f"{n / size:.1f} {unit}"
-    return f"{n:.0f} B"
-
-
-def interval(score: Any) -> str:
-    """`12.1 to 18.9`, in the unit of the score's value; one item tells no spread."""
-    if score.n < 2 and score.low == score.high:
-        return "no interval"
-    if score.metric == "bits_per_byte":
-        return f"{score.low:.3f} to {score.high:.3f}"
-    return f"{100 * score.low:.1f} to {100 * score.high:.1f}"
-
-
-def when(stamp: str) -> str:
-    """`2026-11-20 10:19` of an ISO time stamp."""
-    return stamp[:16].replace("T", " ")
-
-
-def lasted(record: Any) -> str:
-    """How long a run took, or an empty string where it cannot be told."""
-    from datetime import datetime
-
-    try:
-        seconds = (datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)).total_seconds()
-    except (TypeError, ValueError):
-        return ""
-    return duration(seconds) if seconds >= 0 else ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from lxml import etree
 
+from llemma.core.console import count
 from llemma.report import read
 from llemma.report.text import shorten, visible
 
@@ -42,48 +43,62 @@ class Curve(msgspec.Struct, frozen=True):
 
 
 class Curves(msgspec.Struct, frozen=True):
-    """All training runs on one axis of tokens. `joints` are (tokens at which a run ends, name of the run)."""
+    """All training runs on one axis of tokens. `joints` are (tokens at which a run ends, name of the run), `events`
+    where the guard stepped in."""
 
     loss: list[Curve]
     validation: list[Curve]
     joints: list[tuple[float, str]]
+    rate: list[Curve] = []
+    speed: list[Curve] = []
+    norm: list[Curve] = []
+    events: list[float] = []
+
+
+_COLUMNS = ("loss", "lr", "tokens_per_second", "grad_norm")
 
 
 def curves(trainings: Sequence[read.Training]) -> Curves:
     """Put the runs one after the other: continued pretraining starts where the base model's tokens end."""
-    loss: list[Curve] = []
+    lines: dict[str, list[Curve]] = {column: [] for column in _COLUMNS}
     subsets: dict[str, list[tuple[float, float]]] = {}
     joints: list[tuple[float, str]] = []
+    events: list[float] = []
     start = 0.0
     for number, training in enumerate(trainings):
-        points, checks, end = _positions(training, start)
-        loss.append(_thin(Curve(read.label(training.name), [x for x, _ in points], [y for _, y in points], number)))
-        for subset, x, y in checks:
-            subsets.setdefault(subset, []).append((x, y))
-        start = end
-        joints.append((end, read.label(training.name)))
+        name, placed = read.label(training.name), list(_placed(training, start))
+        for column in _COLUMNS:
+            points = [(x, y) for x, row in placed if (y := getattr(row, column)) is not None and math.isfinite(y)]
+            if points:
+                lines[column].append(_thin(Curve(name, [x for x, _ in points], [y for _, y in points], number)))
+        for x, row in placed:
+            events += [x] * bool(row.event)
+            for subset, value in (row.validation or {}).items():
+                if value is not None and math.isfinite(value):
+                    subsets.setdefault(subset, []).append((x, value))
+        start = placed[-1][0] if placed else start
+        joints.append((start, name))
+    loss, rate, speed, norm = (lines[column] for column in _COLUMNS)
+    return Curves(loss, _validation(subsets), joints, rate, speed, norm, events)
+
+
+def _validation(subsets: dict[str, list[tuple[float, float]]]) -> list[Curve]:
     order = sorted(subsets, key=lambda name: (name == "mathematics", name))
-    validation = [
+    return [
         Curve(name, [x for x, _ in subsets[name]], [y for _, y in subsets[name]], i % SERIES)
         for i, name in enumerate(order)
     ]
-    return Curves([curve for curve in loss if curve.x], validation, joints)
 
 
-def _positions(
-    training: read.Training, start: float
-) -> tuple[list[tuple[float, float]], list[tuple[str, float, float]], float]:
-    """Loss points, validation points and the end of one run, in tokens since the first run began.
+def _placed(training: read.Training, start: float) -> Iterator[tuple[float, read.Metric]]:
+    """The rows of one run, each with its place in tokens since the first run began.
 
-    A validation row has no token count of its own: it gets the one of its step, or of the last step before it.
+    A validation row or an event has no token count of its own: it gets the one of its step, or of the last before it.
     """
-    points, checks, here = [], [], start
+    here = start
     for row in sorted(training.metrics, key=lambda row: (row.step, row.validation is not None)):
         here = start + row.tokens if row.tokens is not None else here
-        if row.loss is not None and math.isfinite(row.loss):
-            points.append((here, row.loss))
-        checks += [(name, here, y) for name, y in (row.validation or {}).items() if y is not None and math.isfinite(y)]
-    return points, checks, here
+        yield here, row
 
 
 def _thin(curve: Curve) -> Curve:
@@ -94,32 +109,75 @@ def _thin(curve: Curve) -> Curve:
     return Curve(curve.name, means[0], means[1], curve.colour)
 
 
-def training_loss(data: Curves) -> str:
-    """The training loss in nats a token, as an `<svg>` element; empty where there is nothing to draw."""
-    return _figure(data.loss, data.joints, "loss", "Training loss in nats per token over tokens trained")
+def training(data: Curves) -> dict[str, str]:
+    """Name -> `<svg>` element of what a training run shows over tokens; without those that have nothing to draw."""
+    found = {
+        "loss": _figure(data.loss, data, "loss", "Training loss in nats per token over tokens trained"),
+        "validation": _figure(data.validation, data, "bits", "Bits per byte by source over tokens trained", marks=True),
+        "rate": _figure(data.rate, data, "rate", "Learning rate over tokens trained"),
+        "speed": _figure(data.speed, data, "speed", "Tokens per second over tokens trained"),
+        "norm": _figure(data.norm, data, "norm", "Gradient norm over tokens trained"),
+    }
+    return {name: drawing for name, drawing in found.items() if drawing}
 
 
-def validation_loss(data: Curves) -> str:
-    """Validation bits per byte by subset, as an `<svg>` element; empty where there is nothing to draw."""
-    return _figure(
-        data.validation, data.joints, "bits", "Validation bits per byte by subset over tokens trained", marks=True
-    )
-
-
-def _figure(
-    lines: Sequence[Curve], joints: Sequence[tuple[float, str]], salt: str, title: str, marks: bool = False
-) -> str:
+def _figure(lines: Sequence[Curve], data: Curves, salt: str, title: str, marks: bool = False) -> str:
     if not lines:
         return ""
 
     def draw(axes: Any) -> None:
+        from matplotlib.ticker import FuncFormatter
+
         for line in lines:
-            axes.plot(line.x, line.y, color=_SERIES[line.colour % SERIES], lw=1.4, marker="o" if marks else "", ms=3)
-        _dress(axes, joints)
+            alone = marks or len(line.x) == 1
+            axes.plot(line.x, line.y, color=_SERIES[line.colour % SERIES], lw=1.4, marker="o" if alone else "", ms=3)
+        _dress(axes, data.joints)
+        if data.events:
+            tops = [0.985] * len(data.events)
+            axes.plot(data.events, tops, "v", color=_SERIES[2], ms=5, transform=axes.get_xaxis_transform())
+        if max(max(line.y) for line in lines) >= 1000:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
+        if max(max(line.y) for line in lines) < 0.01:
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))
         if marks:
             _name_ends(axes, lines)
 
     return _draw(draw, salt, title, 0.70 if marks else 0.90)
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """A distribution: shares of all between neighbouring `edges`, one line a group."""
+
+    edges: list[float]
+    groups: list[tuple[str, list[float]]]
+    log: bool = False
+
+
+def distribution(shape: Shape, title: str, salt: str) -> str:
+    """Outlines of the groups' distributions over one axis, as an `<svg>` element; a group's own whole is 1."""
+
+    def draw(axes: Any) -> None:
+        from matplotlib.lines import Line2D
+
+        edges = [math.log10(edge) for edge in shape.edges] if shape.log else shape.edges
+        handles = []
+        for number, (name, shares) in enumerate(shape.groups):
+            colour = _SERIES[number % SERIES]
+            axes.stairs([100 * share for share in shares], edges, color=colour, lw=1.4)
+            handles.append(Line2D([], [], color=colour, lw=1.4, label=_label(name)))
+        left, right = edges[0], edges[-1]
+        _dress(axes, [])
+        axes.set_xlim(left, right if right > left else left + 1)
+        axes.set_ylim(bottom=0)
+        if shape.log:
+            powers = range(math.ceil(left), math.floor(right) + 1)
+            axes.set_xticks(list(powers), [count(10**power) for power in powers])
+        legend = axes.legend(handles=handles, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        for text in legend.get_texts():
+            text.set_color(_MUTED)
+            text.set_parse_math(False)
+
+    return _draw(draw, salt, title, 0.66)
 
 
 def _draw(draw: Callable[[Any], None], salt: str, title: str, width: float) -> str:
@@ -135,7 +193,7 @@ def _draw(draw: Callable[[Any], None], salt: str, title: str, width: float) -> s
             {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 8.5, "text.parse_math": False}
         )
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=100)
-        draw(figure.add_axes((0.075, 0.12, width, 0.78)))
+        draw(figure.add_axes((0.1, 0.12, width - 0.025, 0.78)))
         buffer = io.BytesIO()
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call,unused-ignore]
     return page_svg(buffer.getvalue(), title, salt)
@@ -252,3 +310,30 @@ def _plain(element: Any, prefix: str) -> None:
             element.set(name, f"{prefix}-{value}")
         elif value.startswith(("#", "url(#")):
             element.set(name, _COLOURS.get(value) or value.replace("#", f"#{prefix}-", 1))
+
+
+# The colours of the style sheet in the light, for a drawing that stands alone.
+_ALONE = {
+    "currentColor": "#22201c",
+    "var(--muted)": "#6d685f",
+    "var(--rule)": "#e3dfd5",
+    **dict(
+        zip(
+            (f"var(--s{number})" for number in range(SERIES)),
+            ("#8a8172", "#1d5b8f", "#b8473a", "#2c7a4b", "#7a5aa6", "#b57a12", "#17807e", "#a3486f"),
+            strict=True,
+        )
+    ),
+}
+
+
+def standalone(drawing: str) -> str:
+    """An `<svg>` element of a page as a file of its own, with its colours and a size in millimetres."""
+    root = etree.fromstring(drawing.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            element.set(name, _ALONE.get(value, value))
+    root.set("font-family", "sans-serif")
+    root.set("width", f"{25.4 * WIDTH:.1f}mm")
+    root.set("height", f"{25.4 * HEIGHT:.1f}mm")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + str(etree.tostring(root, encoding="unicode")) + "\n"

@@ -38,6 +38,7 @@ class SourceStats(msgspec.Struct, frozen=True):
     kept: Count = Count()
     dropped: dict[str, dict[str, int]] = {}
     skipped: str = ""
+    languages: dict[str, Count] = {}
 
 
 class CorpusStats(msgspec.Struct, frozen=True):
@@ -79,7 +80,8 @@ class TrainPlan(msgspec.Struct, frozen=True):
 class Metric(msgspec.Struct, frozen=True):
     """A row of `metrics.jsonl`: a training step (loss in nats a token) or a validation (bits a byte by subset).
 
-    `drawn`, where a run writes it, is the tokens drawn from each source so far.
+    `drawn`, where a run writes it, is the tokens drawn from each source so far. A row with an `event` is the guard's:
+    at `step` it left out an update or went back (`to` a step, passing the `places` of the data), and `why`.
     """
 
     step: int = 0
@@ -90,6 +92,12 @@ class Metric(msgspec.Struct, frozen=True):
     seconds: float | None = None
     validation: dict[str, float | None] | None = None
     drawn: dict[str, int] | None = None
+    grad_norm: float | None = None
+    mfu: float | None = None
+    event: str | None = None
+    why: str = ""
+    to: int | None = None
+    places: list[int] | None = None
 
 
 class Training(msgspec.Struct, frozen=True):
@@ -220,7 +228,7 @@ def _gaps(found: Run) -> Iterator[str]:
 
 
 def _alone(folder: Path) -> bool:
-    return any((folder / name).exists() for name in ("metrics.jsonl", "results.json", "verdicts.jsonl.zst"))
+    return any((folder / name).exists() for name in ("metrics.jsonl", "results.json", "verdicts.jsonl.zst", "parts"))
 
 
 def _optional(path: Path, kind: type[T], absent: list[str]) -> T | None:
@@ -271,21 +279,22 @@ def metrics(path: Path) -> list[Metric]:
 
     When a resumed run wrote a step twice, the later row counts.
     """
-    rows: dict[tuple[int, bool], Metric] = {}
+    rows: dict[tuple[int, str], Metric] = {}
     decoder = msgspec.json.Decoder(Metric)
     for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
             row = decoder.decode(line)
         except msgspec.DecodeError:
             break
-        rows[row.step, row.validation is not None] = row
+        kind = f"event {row.event} {len(rows)}" if row.event else "validation" if row.validation is not None else ""
+        rows[row.step, kind] = row
     return [rows[key] for key in sorted(rows)]
 
 
 def _evaluations(folder: Path, absent: list[str]) -> list[Evaluation]:
-    marks = ("results.json", "verdicts.jsonl.zst", "completions.jsonl.zst")
+    marks = ("results.json", "verdicts.jsonl.zst", "completions.jsonl.zst", "parts")
     homes = {path.parent for mark in marks for path in folder.glob(f"eval/*/{mark}")}
-    if not homes and any((folder / mark).is_file() for mark in marks) and not _is_proving(folder):
+    if not homes and any((folder / mark).exists() for mark in marks) and not _is_proving(folder):
         homes = {folder}
     found = []
     for home in sorted(homes, key=_order):

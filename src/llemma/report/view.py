@@ -1,4 +1,4 @@
-"""A report over HTTP, for this machine only."""
+"""A report over HTTP, for this machine only; of a run that is still going on, always the newest pages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import errno
 import functools
 import http.server
 import re
+import tempfile
+import threading
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from llemma.core.errors import LlemmaError, MissingError
+from llemma.report.follow import Follower, is_fresh
+from llemma.report.pages import MARK
+from llemma.report.templating import POLICY, TEMPLATES
 
 HOST = "127.0.0.1"
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -21,15 +28,16 @@ TYPES = {
     ".css": "text/css",
     ".json": "application/json",
     ".svg": "image/svg+xml",
+    ".md": "text/markdown",
+    ".tex": "text/plain",
 }
+LIVE_POLICY = POLICY.replace("default-src 'none'; ", "default-src 'none'; connect-src 'self'; ")
+_VERSION = re.compile(r"v=(\d{1,9})")
 
 
-def report_folder(path: Path) -> Path:
-    """The report at `path`, or in the run folder `path`; MissingError if there is none."""
-    for folder in (path, path / "report"):
-        if (folder / "report.json").is_file() and (folder / "index.html").is_file():
-            return folder.resolve()
-    raise MissingError(f"no report in {path}", mend=f"make one with `llemma report {path}`")
+def is_report(path: Path) -> bool:
+    """Whether a report lies at `path`."""
+    return (path / MARK).is_file() and (path / "index.html").is_file()
 
 
 def find(folder: Path, target: str) -> Path | None:
@@ -45,14 +53,52 @@ def find(folder: Path, target: str) -> Path | None:
     return path if inside and path.suffix in TYPES else None
 
 
+class Site:
+    """What is served: a report as it lies there, or the pages of a follower with the script that keeps them new."""
+
+    def __init__(self, source: Path | Follower) -> None:
+        self.follower = source if isinstance(source, Follower) else None
+        self.report = source.resolve() if isinstance(source, Path) else Path()
+        self.policy = LIVE_POLICY if self.follower else POLICY
+
+    def answer(self, target: str) -> tuple[bytes, str] | None:
+        """Content and kind of what a request target names; None where there is nothing."""
+        if self.follower is None:
+            path = find(self.report, target)
+            return (path.read_bytes(), path.suffix) if path else None
+        name = urlsplit(target).path
+        if name == "/live.json":
+            return msgspec.json.encode(self.follower.live()), ".json"
+        if name == "/live.js":
+            return (TEMPLATES / "live.js").read_bytes(), ".js"
+        asked = _VERSION.fullmatch(urlsplit(target).query)
+        version = self.follower.version
+        path = find(self.follower.folder(int(asked[1]) if asked else None).resolve(), target)
+        if path is None:
+            return None
+        content = path.read_bytes()
+        return (_followed(content, version) if path.suffix == ".html" else content), path.suffix
+
+
+def _followed(page: bytes, version: int) -> bytes:
+    """A page with the script that asks for newer ones, and a policy that lets it ask."""
+    script = f'<script src="live.js?v={version}" defer></script>\n</head>'.encode()
+    page = page.replace(b"<html ", b'<html data-version="%d" ' % version, 1)
+    return page.replace(_escaped(POLICY), _escaped(LIVE_POLICY), 1).replace(b"</head>", script, 1)
+
+
+def _escaped(policy: str) -> bytes:
+    return policy.replace("'", "&#39;").encode()  # as it stands in a page
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET and HEAD with files of one report, and nothing else."""
 
     server_version = "llemma"
     sys_version = ""
 
-    def __init__(self, *args: Any, folder: Path, **kwargs: Any) -> None:
-        self.folder = folder
+    def __init__(self, *args: Any, site: Site, **kwargs: Any) -> None:
+        self.site = site
         super().__init__(*args, **kwargs)
 
     def do_HEAD(self) -> None:
@@ -61,29 +107,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file."""
-        path = self._answer()
-        if path is not None:
-            with open(path, "rb") as file:
-                while block := file.read(1 << 16):
-                    self.wfile.write(block)
+        content = self._answer()
+        if content is not None:
+            self.wfile.write(content)
 
-    def _answer(self) -> Path | None:
+    def _answer(self) -> bytes | None:
         # Another site that resolves its name to loopback must not read a report through the user's browser.
         name = re.sub(r":\d{1,5}$", "", self.headers.get("Host", ""))
-        path = find(self.folder, self.path)
         if name not in LOCAL_NAMES:
             self.send_error(HTTPStatus.FORBIDDEN, "this report is shown on loopback only")
-        elif path is None:
+            return None
+        try:
+            found = self.site.answer(self.path)
+        except OSError:  # a build that has just been put aside
+            found = None
+        if found is None:
             self.send_error(HTTPStatus.NOT_FOUND, "no such page in this report")
-        else:
-            self._head(path)
-            return path
-        return None
+            return None
+        self._head(*found)
+        return found[0]
 
-    def _head(self, path: Path) -> None:
+    def _head(self, content: bytes, suffix: str) -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", f"{TYPES[path.suffix]}; charset=utf-8")
-        self.send_header("Content-Length", str(path.stat().st_size))
+        self.send_header("Content-Type", f"{TYPES[suffix]}; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Security-Policy", f"{self.site.policy}; frame-ancestors 'none'")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
@@ -93,9 +141,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing: the address is all that the user needs."""
 
 
-def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
-    """A server on loopback for the report `folder`, not yet running; port 0 takes a free one."""
-    handler = functools.partial(Handler, folder=folder.resolve())
+def server(site: Site, port: int) -> http.server.ThreadingHTTPServer:
+    """A server on loopback for `site`, not yet running; port 0 takes a free one."""
+    handler = functools.partial(Handler, site=site)
     try:
         made = http.server.ThreadingHTTPServer((HOST, port), handler)
     except (OSError, OverflowError) as error:
@@ -107,11 +155,34 @@ def server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
 
 
 def serve(path: Path, port: int) -> None:
-    """Show the report at `path` (a report, or a run that holds one) on loopback until Ctrl-C."""
-    folder = report_folder(path)
-    with server(folder, port) as running:
+    """Show the report at `path`, or of the run folder `path`, on loopback until Ctrl-C.
+
+    A run folder is followed: whenever it changes, its pages are made anew in a temporary folder, and those that are
+    open show it. The report in the run folder stays as it is; while it is as new as the run, it is what is shown.
+    """
+    if not path.is_dir():
+        raise MissingError(f"no run folder {path}", mend="check the path, or make a report with `llemma report`")
+    if is_report(path):
+        _serve(Site(path), port, str(path.resolve()))
+        return
+    with tempfile.TemporaryDirectory(prefix="llemma-view-") as cache:
+        own = path / "report"
+        fresh = is_report(own) and is_fresh(path, own)
+        follower = Follower(path.resolve(), Path(cache).resolve(), own.resolve() if fresh else None)
+        thread = threading.Thread(target=follower.follow, args=(lambda note: print(note, flush=True),), daemon=True)
+        thread.start()
+        where = own.resolve() if fresh else f"{path.resolve()}: pages in {cache}, until this ends"
         try:
-            print(f"{folder}\n  http://{HOST}:{running.server_address[1]}/\nCtrl-C ends it.", flush=True)
+            _serve(Site(follower), port, str(where))
+        finally:
+            follower.stop.set()
+            thread.join()
+
+
+def _serve(site: Site, port: int, where: str) -> None:
+    with server(site, port) as running:
+        try:
+            print(f"{where}\n  http://{HOST}:{running.server_address[1]}/\nCtrl-C ends it.", flush=True)
             running.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             print("\nended", flush=True)

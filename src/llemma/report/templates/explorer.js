@@ -1,290 +1,203 @@
-// The sample explorer. Everything from a model is put into the page as text nodes; nothing is ever parsed as markup.
+// The sample explorer: filters, keys and the address; list.js draws the list, sample.js a problem.
 "use strict";
 (() => {
-  const data = window.llemma.index;
-  const chunks = window.llemma.chunks;
-  const ROW = 58; // pixels of a list row, as in style.css
-  const GLYPH = { right: "✓", wrong: "✗", no_answer: "∅", cut_off: "…", timeout: "◷", error: "!", "not judged": "?" };
+  const { store, load, renew, search: texts } = llemma;
+  const { node, button, word, slug, mark } = llemma.nodes;
   const $ = (id) => document.getElementById(id);
-  const list = $("list"), space = $("space"), detail = $("detail"), search = $("search"), deep = $("deep");
-  const place = new Map(data.ids.map((id, i) => [id, i]));
-  const outcomes = data.facets.filter((f) => f.key.startsWith("outcome"));
-  const chosen = new Map(); // facet key -> Set of codes
-  let folded = null; // lower-case text of every problem, made at the first search
-  let deepText = new Map(); // chunk -> lower-case text of its problems' completions
-  let shown = data.ids.map((_, i) => i);
-  let current = -1;
+  const box = $("list"), detail = $("detail"), search = $("search"), help = $("help");
+  const chosen = new Map(); // facet key -> Set of values
+  let index, outcomes, place, shown = [], matched = null, current = -1;
+  const list = llemma.list(box, $("space"), line, open);
 
-  // ---- nodes ----
-  function node(tag, className, ...children) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    made.append(...children.filter((child) => child !== null && child !== undefined));
-    return made;
+  function line(i, text) {
+    const marks = outcomes.map((facet) => mark(facet.values[facet.numbers[i]], facet.label));
+    return [node("span", "marks", ...marks), node("span", "snippet", text || index.ids[i]), node("span", "id", index.ids[i])];
   }
-  const word = (outcome) => outcome.replaceAll("_", " ");
-  const slug = (outcome) => outcome.replaceAll(" ", "_");
-  const MATH = "http://www.w3.org/1998/Math/MathML";
-  const TAGS = new Set(("math mrow mi mn mo mtext ms mspace mfrac msqrt mroot msub msup msubsup munder mover munderover " +
-    "mmultiscripts mprescripts none mtable mtr mtd mpadded mphantom mstyle menclose merror").split(" "));
 
-  function formula(tree) {
-    const [tag, attributes, ...children] = tree;
-    const made = document.createElementNS(MATH, TAGS.has(tag) ? tag : "mrow");
-    for (const [name, value] of Object.entries(attributes || {})) made.setAttribute(name, value);
-    for (const child of children) made.append(typeof child === "string" ? child : formula(child));
-    return made;
-  }
-  function rich(pieces, className) {
-    const made = node("div", "text " + (className || ""));
-    for (const piece of pieces) {
-      if (typeof piece === "string") { made.append(piece); continue; }
-      const [display, tree, source] = piece;
-      const math = formula(tree);
-      if (display) math.setAttribute("display", "block");
-      const box = node("span", display ? "math shown" : "math", math);
-      box.title = source;
-      made.append(box);
+  // ---- data ----
+  function take() {
+    index = store.index[0];
+    const code = new Uint8Array(128);
+    for (let n = 0; n < index.letters.length; n++) code[index.letters.charCodeAt(n)] = n;
+    for (const facet of index.facets) {
+      facet.numbers = new Uint8Array(index.ids.length);
+      for (let i = 0; i < index.ids.length; i++) facet.numbers[i] = code[facet.codes.charCodeAt(i)];
     }
-    return made;
+    outcomes = index.facets.filter((facet) => facet.key.startsWith("outcome"));
+    place = null;
+    texts.begin();
   }
-  const plain = (pieces) => pieces.map((piece) => (typeof piece === "string" ? piece : piece[2])).join("");
-  function badge(outcome) {
-    return node("span", "badge o-" + slug(outcome), node("span", "glyph", GLYPH[outcome] || "?"), " " + word(outcome));
-  }
-
-  // ---- chunks: one script each, by a checked name ----
-  const scripts = window.trustedTypes ? window.trustedTypes.createPolicy("llemma-chunks", {
-    createScriptURL: (name) => { if (/^samples-\d{3,}\.js$/.test(name)) return name; throw new TypeError(name); },
-  }) : { createScriptURL: (name) => name };
-  const waiting = new Map();
-  function load(number) {
-    if (chunks[number]) return Promise.resolve(chunks[number]);
-    if (!waiting.has(number)) waiting.set(number, new Promise((done, fail) => {
-      const script = document.createElement("script");
-      script.src = scripts.createScriptURL("samples-" + String(number).padStart(3, "0") + ".js");
-      script.onload = () => done(chunks[number]);
-      script.onerror = () => { waiting.delete(number); fail(new Error("cannot read " + number)); };
-      document.head.append(script);
-    }));
-    return waiting.get(number);
+  function find(id) {
+    place ??= new Map(index.ids.map((name, i) => [name, i]));
+    return place.has(id) ? place.get(id) : -1;
   }
 
-  // ---- the list ----
-  function row(position) {
-    const i = shown[position];
-    const made = node("div", "row" + (i === current ? " current" : ""));
-    made.setAttribute("role", "option");
-    made.setAttribute("aria-selected", i === current ? "true" : "false");
-    made.dataset.i = i;
-    made.style.transform = `translateY(${position * ROW}px)`;
-    const marks = node("span", "marks", ...outcomes.map((facet) => {
-      const outcome = facet.values[facet.codes[i]];
-      const mark = node("span", "mark o-" + slug(outcome), GLYPH[outcome] || "?");
-      mark.title = facet.label + ": " + word(outcome);
-      return mark;
-    }));
-    made.append(marks, node("span", "snippet", data.texts[i] || data.ids[i]), node("span", "id", data.ids[i]));
-    return made;
+  // ---- search and filters ----
+  function filter(stay) {
+    const tests = index.facets.filter((facet) => chosen.get(facet.key)?.size).map((facet) => {
+      const wanted = chosen.get(facet.key);
+      return [facet.numbers, facet.values.map((value) => wanted.has(value))];
+    });
+    shown = [];
+    const passes = (i) => { for (const [numbers, wanted] of tests) if (!wanted[numbers[i]]) return; shown.push(i); };
+    const words = texts.words(search.value);
+    if (words.length) texts.find(words, passes);
+    else for (let i = 0; i < index.ids.length; i++) passes(i);
+    list.show(shown, stay);
+    tell();
+    if ($("facets-box").open) facets();
   }
-  function draw() {
-    const first = Math.max(0, Math.floor(list.scrollTop / ROW) - 5);
-    const last = Math.min(shown.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + 5);
-    const rows = [];
-    for (let position = first; position < last; position++) rows.push(row(position));
-    space.replaceChildren(...rows);
-  }
-  function redraw() {
-    space.style.height = shown.length * ROW + "px";
-    $("count").textContent = shown.length === data.ids.length ? `${shown.length} problems`
-      : `${shown.length} of ${data.ids.length} problems`;
+  function tell() {
+    const all = index.ids.length, partial = search.value.trim() && !texts.complete();
+    $("count").textContent = (shown.length === all ? `${all} problems` : `${shown.length} of ${all} problems`) +
+      (partial ? ", reading on …" : "");
     const active = [...chosen.values()].reduce((sum, set) => sum + set.size, 0);
     $("active").textContent = active ? `(${active})` : "";
     $("clear").hidden = !active && !search.value;
-    draw();
   }
-
-  // ---- search and facets ----
-  function textOf(i) {
-    const number = Math.floor(i / data.chunk);
-    if (!deepText.has(number) && chunks[number]) {
-      deepText.set(number, chunks[number].items.map((item) => [plain(item.text), ...item.sides.flatMap((side) =>
-        [side.greedy, ...side.votes.flatMap((vote) => vote.samples)].map((s) => (s ? plain(s.text) : "")))].join("\n").toLowerCase()));
-    }
-    return deepText.has(number) ? deepText.get(number)[i % data.chunk] : "";
-  }
-  function matches(i, wanted) {
-    return folded[i].includes(wanted) || (deep.checked && textOf(i).includes(wanted));
-  }
-  function filter() {
-    const wanted = search.value.trim().toLowerCase();
-    if (wanted && !folded) folded = data.ids.map((id, i) => (id + "\n" + data.texts[i] + "\n" + data.answers[i]).toLowerCase());
-    const tests = data.facets.filter((f) => chosen.get(f.key)?.size).map((f) => [f.codes, chosen.get(f.key)]);
-    shown = [];
-    for (let i = 0; i < data.ids.length; i++) {
-      if (tests.every(([codes, set]) => set.has(codes[i])) && (!wanted || matches(i, wanted))) shown.push(i);
-    }
-    list.scrollTop = 0;
-    redraw();
-  }
-  async function filterDeep() {
-    filter();
-    if (!deep.checked || !search.value.trim()) return;
-    const total = Math.ceil(data.ids.length / data.chunk);
-    for (let number = 0; number < total; number++) {
-      if (chunks[number]) continue;
-      $("count").textContent = `reading completions, part ${number + 1} of ${total}`;
-      try { await load(number); } catch { continue; }
-      if (!deep.checked) break;
-    }
-    filter();
-  }
-  function counts(facet) {
-    const made = new Array(facet.values.length).fill(0);
-    for (const code of facet.codes) made[code]++;
-    return made;
+  let last = 0;
+  function progress(read, total) {
+    if (!search.value.trim() || (read < total && performance.now() - last < 400)) return;
+    filter(true);
+    if (current < 0) first();
+    last = performance.now();
   }
   function facets() {
-    $("facets").replaceChildren(...data.facets.map((facet) => {
+    const counts = (facet) => {
+      const made = new Array(facet.values.length).fill(0);
+      for (const i of shown) made[facet.numbers[i]]++;
+      return made;
+    };
+    const focus = document.activeElement?.dataset?.facet;
+    $("facets").replaceChildren(...index.facets.map((facet) => {
       const numbers = counts(facet);
-      return node("fieldset", "", node("legend", "", facet.label), ...facet.values.map((value, code) => {
-        const box = node("input");
-        box.type = "checkbox";
-        box.checked = !!chosen.get(facet.key)?.has(code);
-        box.onchange = () => {
-          const set = chosen.get(facet.key) || new Set();
-          if (box.checked) set.add(code); else set.delete(code);
-          chosen.set(facet.key, set);
-          filter(); remember();
-        };
-        const dot = /^(outcome|vote)/.test(facet.key) ? node("i", "dot o-" + slug(value)) : null;
-        return node("label", "", box, dot, word(value), node("span", "n", String(numbers[code])));
-      }));
+      return node("fieldset", "", node("legend", "", facet.label),
+        ...facet.values.map((value, code) => option(facet, value, numbers[code])));
     }));
+    if (focus) [...$("facets").querySelectorAll("input")].find((input) => input.dataset.facet === focus)?.focus();
   }
+  function option(facet, value, count) {
+    const input = node("input");
+    input.type = "checkbox";
+    input.dataset.facet = facet.key + "=" + value;
+    input.checked = !!chosen.get(facet.key)?.has(value);
+    input.addEventListener("change", () => {
+      const set = chosen.get(facet.key) || new Set();
+      if (input.checked) set.add(value); else set.delete(value);
+      chosen.set(facet.key, set);
+      filter(); remember();
+    });
+    const dot = /^(outcome|vote)/.test(facet.key) ? node("i", "dot o-" + slug(value)) : null;
+    return node("label", count ? "" : "none", input, dot, word(value), node("span", "n", String(count)));
+  }
+  function clear() { search.value = ""; chosen.clear(); filter(); facets(); remember(); }
 
   // ---- the problem ----
-  function fold(title, ...children) {
-    return node("details", "fold", node("summary", "", title), ...children);
-  }
-  function sample(one) {
-    const facts = node("p", "sample-facts", badge(one.outcome),
-      one.answer === null ? null : node("span", "", "answer ", node("code", "", one.answer)),
-      one.tokens ? node("span", "quiet", `${one.tokens} tokens`) : null,
-      one.finish === "stop" || one.outcome === "cut_off" ? null : node("span", "quiet", one.finish === "length" ? "ended at the length limit" : "ended in an error"));
-    const program = one.ran ? [node("pre", "completion", one.text.join("")),
-      node("p", "why", "the program ended: " + one.ran[0]), one.ran[1] ? node("pre", "completion", one.ran[1]) : null] : [rich(one.text, "completion")];
-    return node("div", "sample", facts, one.why ? node("p", "why", one.why) : null, ...program);
-  }
-  function votes(side) {
-    const total = side.votes.reduce((sum, vote) => sum + vote.samples.length, 0);
-    if (!total) return null;
-    const made = node("div", "votes", node("h4", "", `${total} sampled answers`));
-    if (side.verdict) made.append(node("p", "sample-facts", "majority", badge(side.verdict[0])), node("p", "why", side.verdict[1]));
-    for (const vote of side.votes) {
-      const bar = node("span", "bar-fill " + (vote.right ? "o-right" : vote.answer === null ? "o-no_answer" : "o-wrong"));
-      bar.style.width = (100 * vote.samples.length) / total + "%";
-      const line = node("summary", "", node("span", "vote-answer", vote.answer === null ? "no answer" : vote.answer),
-        node("span", "bar-rail", bar), node("span", "vote-n", String(vote.samples.length)));
-      const box = node("details", "vote", line);
-      // Samples are built when the bar is opened: most are never read.
-      box.addEventListener("toggle", () => { if (box.open && box.childElementCount === 1) box.append(...vote.samples.map(sample)); });
-      made.append(box);
-    }
-    return made;
-  }
-  function column(side, number) {
-    return node("section", "side-of m" + number, node("h3", "", node("i", "model"), data.models[number]),
-      side.greedy ? node("h4", "", "Greedy completion") : null,
-      side.greedy ? sample(side.greedy) : node("p", "quiet", "no greedy completion"), votes(side));
-  }
-  function show(item, chunk) {
-    const facts = Object.entries(item.facts).map(([name, value]) => node("span", "", name + " ", node("b", "", value)));
-    const prompt = (chunk.beginnings[item.prompt[0]] || "") + item.prompt[1];
-    const link = node("a", "permalink", item.id);
-    link.href = "#p=" + encodeURIComponent(item.id);
-    const back = node("button", "back", "← list");
-    back.type = "button";
-    back.onclick = close;
-    detail.replaceChildren(node("article", "", back,
-      node("p", "facts", link, item.task ? node("span", "", item.task) : null, ...facts),
-      rich(item.text, "problem"),
-      node("p", "gold", node("span", "", "Gold answer"), node("code", "", item.gold)),
-      item.solution.length ? fold("Reference solution", rich(item.solution)) : null,
-      prompt ? fold("Prompt", node("pre", "", prompt)) : null,
-      node("div", "columns", ...item.sides.map(column))));
-    detail.scrollTop = 0;
-    window.scrollTo(0, 0);
-  }
   async function open(i, keep) {
+    if (i === undefined) return;
     current = i;
-    draw();
+    list.mark(i);
     if (!keep) remember();
-    const number = Math.floor(i / data.chunk);
+    const number = Math.floor(i / index.chunk);
     try {
-      const chunk = await load(number);
-      if (current === i) { show(chunk.items[i % data.chunk], chunk); document.body.classList.add("open"); }
+      const chunk = await load("chunks", number);
+      if (current !== i) return;
+      const item = chunk.items[i % index.chunk];
+      const prompt = (chunk.beginnings[item.prompt[0]] || "") + item.prompt[1];
+      detail.replaceChildren(button("← list", "back", close), llemma.sample(item, prompt, index.models));
+      detail.scrollTop = 0;
+      document.title = item.id + " · " + title;
+      document.body.classList.add("open");
     } catch {
-      detail.replaceChildren(node("p", "note", `The file with this problem (part ${number}) is missing beside this page.`));
+      note(`The file with this problem (part ${number}) is missing beside this page.`);
     }
   }
-  function close() { document.body.classList.remove("open"); list.focus(); }
-  function step(by) {
-    const at = shown.indexOf(current);
-    const next = Math.min(shown.length - 1, Math.max(0, at < 0 ? 0 : at + by));
-    if (!shown.length) return;
-    if (next * ROW < list.scrollTop) list.scrollTop = next * ROW;
-    if ((next + 1) * ROW > list.scrollTop + list.clientHeight) list.scrollTop = (next + 1) * ROW - list.clientHeight;
-    open(shown[next]);
-  }
+  const title = document.title;
+  const note = (text) => detail.replaceChildren(node("p", "note", text));
+  function close() { document.body.classList.remove("open"); box.focus(); }
 
   // ---- the address: #p=ID&q=words&flip=gained,lost ----
   function remember() {
     const state = new URLSearchParams();
-    if (current >= 0) state.set("p", data.ids[current]);
+    if (current >= 0) state.set("p", index.ids[current]);
     if (search.value) state.set("q", search.value);
-    for (const facet of data.facets) {
+    for (const facet of index.facets) {
       const set = chosen.get(facet.key);
-      if (set?.size) state.set(facet.key, [...set].sort((a, b) => a - b).map((code) => facet.values[code]).join(","));
+      if (set?.size) state.set(facet.key, facet.values.filter((value) => set.has(value)).map(encodeURIComponent).join(","));
     }
     history.replaceState(null, "", "#" + state.toString());
   }
   function recall() {
     const state = new URLSearchParams(location.hash.slice(1));
     search.value = state.get("q") || "";
-    for (const facet of data.facets) {
-      const wanted = (state.get(facet.key) || "").split(",");
-      chosen.set(facet.key, new Set(facet.values.flatMap((value, code) => (wanted.includes(value) ? [code] : []))));
+    chosen.clear();
+    for (const facet of index.facets) {
+      const wanted = new Set((state.get(facet.key) || "").split(",").map(decoded));
+      const set = facet.values.filter((value) => wanted.has(value));
+      if (set.length) chosen.set(facet.key, new Set(set));
     }
-    facets(); filter();
+    if (chosen.size && window.matchMedia("(min-width: 861px)").matches) $("facets-box").open = true;
+    filter();
+    if (search.value) texts.readAll(progress);
     const wanted = state.get("p");
-    if (wanted !== null && place.has(wanted)) {
-      list.scrollTop = Math.max(0, shown.indexOf(place.get(wanted)) - 2) * ROW;
-      open(place.get(wanted), true);
-    } else if (wanted !== null) {
-      detail.replaceChildren(node("p", "note", "No problem of this report is called “" + wanted + "”."));
-    } else if (shown.length && window.matchMedia("(min-width: 861px)").matches) open(shown[0], true);
+    const i = wanted === null ? -1 : find(wanted);
+    if (i >= 0) { list.reveal(i); open(i, true); }
+    else if (wanted !== null) note("No problem of this report is called “" + wanted + "”.");
+    else first();
   }
+  // Where there is room for it, the first problem is open from the start.
+  function first() { if (shown.length && window.matchMedia("(min-width: 861px)").matches) open(shown[0], true); }
+  function decoded(text) { try { return decodeURIComponent(text); } catch { return text; } }
 
+  // ---- keys ----
   let timer = 0;
-  search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => { filterDeep(); remember(); }, 80); });
-  deep.addEventListener("change", filterDeep);
-  $("clear").addEventListener("click", () => { search.value = ""; chosen.clear(); facets(); filter(); remember(); });
-  list.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
-  list.addEventListener("click", (event) => {
-    const line = event.target.closest(".row");
-    if (line) open(Number(line.dataset.i));
+  search.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { texts.readAll(progress); filter(); remember(); }, 60);
   });
-  window.addEventListener("resize", draw);
+  $("clear").addEventListener("click", clear);
+  $("facets-box").addEventListener("toggle", () => { if ($("facets-box").open) facets(); });
+  $("show-help").addEventListener("click", () => help.showModal());
   window.addEventListener("hashchange", recall);
+  const KEYS = { j: 1, k: -1 }, LIST_KEYS = { ArrowDown: 1, ArrowUp: -1 };
+  const step = (by) => open(list.next(by));
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target === search;
-    if (event.key === "Escape") { if (typing) search.blur(); else close(); }
-    else if (typing) { if (event.key === "Enter") { search.blur(); step(0); } }
-    else if (event.key === "/") { event.preventDefault(); search.focus(); search.select(); }
-    else if (event.key === "j" || (event.key === "ArrowDown" && event.target === list)) { event.preventDefault(); step(1); }
-    else if (event.key === "k" || (event.key === "ArrowUp" && event.target === list)) { event.preventDefault(); step(-1); }
+    if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    const typing = event.target === search, inList = event.target === box || event.target === document.body;
+    const move = typing ? 0 : KEYS[event.key] || (inList && LIST_KEYS[event.key]) ||
+      (inList && { PageDown: list.page(), PageUp: -list.page(), Home: -Infinity, End: Infinity }[event.key]);
+    if (move) step(move);
+    else if (event.key === "Escape") { if (typing) { search.blur(); box.focus(); } else close(); return; }
+    else if (event.key === "Enter" && typing) { search.blur(); box.focus(); step(0); }
+    else if (event.key === "Enter" && event.target === box) { step(0); detail.focus(); }
+    else if (event.key === "/" && !typing) { search.focus(); search.select(); }
+    else if (event.key === "f" && !typing) { $("facets-box").open = !$("facets-box").open; $("facets-box").querySelector("summary").focus(); }
+    else if (event.key === "?" && !typing) help.showModal();
+    else return;
+    event.preventDefault();
   });
+
+  // A run that is followed live has new data: everything anew, and the reader stays where he is.
+  llemma.refresh = async (version) => {
+    const id = index.ids[current], top = detail.scrollTop;
+    await renew(version);
+    take();
+    filter(true);
+    if (search.value || texts.eager()) texts.readAll(progress);
+    current = id === undefined ? -1 : find(id);
+    list.mark(current);
+    if (current >= 0) {
+      const unfolded = [...detail.querySelectorAll("details")].map((one) => one.open);
+      await open(current, true);
+      detail.querySelectorAll("details").forEach((one, i) => { if (unfolded[i]) one.open = true; });
+      detail.scrollTop = top;
+    }
+  };
+
+  take();
   recall();
+  performance.mark("list"); // the list stands; what is read from here on comes in the background
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 200));
+  if (texts.eager()) requestAnimationFrame(() => idle(() => texts.readAll(progress)));
+  if (index.searched) $("searched").textContent = `Of each problem the first ${index.searched} samples are searched.`;
 })();
