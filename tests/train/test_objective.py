@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from llemma.core.errors import RecipeError
 from llemma.core.recipe import Count
+from llemma.model.packing import document_mask
 from llemma.model.llama import Llama, LlamaConfig
 from llemma.train.config import TrainConfig
-from llemma.train.objective import Objective, chunked_loss, document_mask
+from llemma.train.objective import IGNORED, Objective, chunked_loss
 from llemma.train.sharding import _prepare
 
 SIZES = LlamaConfig(

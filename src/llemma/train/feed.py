@@ -48,15 +48,15 @@ class Feed:
     def __init__(
         self, stores: Mapping[str, Store], planned: Sequence[Share], config: TrainConfig, steps: int, mesh: Mesh
     ) -> None:
-        if config.batch % mesh.size:
+        if config.batch % mesh.readers:
             raise RecipeError(
-                f"a batch of {config.batch} windows cannot be divided among {mesh.size} processes",
+                f"a batch of {config.batch} windows cannot be divided among {mesh.readers} processes",
                 where="train batch",
                 mend="choose a batch that is a multiple of the number of processes",
             )
         self.order = Order(dict(stores), planned, config.context, config.seed)
-        self.sources, self.draws = self.order.schedule(steps * config.batch)
-        self.drawn = np.bincount(self.sources, minlength=len(self.order.names))
+        self.schedule = self.order.schedule(steps * config.batch)
+        self.drawn = self.schedule.drawn
         self.batch, self.mesh = config.batch, mesh
         self.left_out: list[Span] = []
 
@@ -70,22 +70,27 @@ class Feed:
 
     def mine(self, step: int) -> list[int]:
         """This process' part of `places`."""
-        rows = self.batch // self.mesh.size
-        return self.places(step)[self.mesh.rank * rows : (self.mesh.rank + 1) * rows]
+        rows = self.batch // self.mesh.readers
+        return self.places(step)[self.mesh.reader * rows : (self.mesh.reader + 1) * rows]
 
     def windows(self, step: int) -> Tensor:
-        """This process' windows of a step: ids (rows, context + 1)."""
+        """This process' windows of a step, in main memory: ids (rows, context + 1)."""
         rows = [self.order.window(*self._named(place)) for place in self.mine(step)]
-        return torch.from_numpy(np.stack(rows)).to(self.mesh.device)
+        return torch.from_numpy(np.stack(rows))
 
     def documents(self, step: int) -> Tensor:
         """(rows, context + 1): which document each id of `windows` belongs to, counted from the left."""
         named = (self._named(place) for place in self.mine(step))
         rows = [self.order.windows[source].documents(draw) for source, draw in named]
-        return torch.from_numpy(np.stack(rows)).to(self.mesh.device)
+        return torch.from_numpy(np.stack(rows))
+
+    def labels(self, step: int) -> Tensor | None:
+        """What the network shall say at each place of `windows` but the last, (rows, context), -100 where nothing
+        counts; None: every token counts."""
+        return None
 
     def _named(self, place: int) -> tuple[int, int]:
         """Source and draw of a place. Places beyond the plan (data was left out) go round it again, with new draws."""
-        again, place = divmod(place, len(self.sources))
-        source = int(self.sources[place])
-        return source, int(self.draws[place]) + again * int(self.drawn[source])
+        again, place = divmod(place, self.schedule.count)
+        source, draw = self.schedule.named(place)
+        return source, draw + again * int(self.drawn[source])
