@@ -67,15 +67,26 @@ class Foreign(nn.Module):
     def save(self, folder: Path, dtype: torch.dtype | None, shard: int) -> None:
         """Write config, generation settings and weights as transformers does; where they are cut in slices, all
         processes must take part in gathering them, in the order of `parameters`."""
-        whole = {id(weight): _whole(weight) for weight in self.inner.parameters()}
-        state = self.inner.state_dict(keep_vars=True)
-        state = {name: whole.get(id(value), value.detach()) for name, value in state.items()}
+        cut = any(hasattr(weight, "full_tensor") for weight in self.inner.parameters())
+        writer, state = self._gathered() if cut else (self.inner, self.inner.state_dict())
         if dtype is not None:
             state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
-        self.inner.save_pretrained(folder, state_dict=state, max_shard_size=shard)
+        writer.save_pretrained(folder, state_dict=state, max_shard_size=shard)
         if dtype is not None:
             path = folder / "config.json"
             path.write_text(json.dumps(read_json(path) | {"dtype": str(dtype).removeprefix("torch.")}, indent=2) + "\n")
+
+    def _gathered(self) -> tuple[Any, dict[str, Tensor]]:
+        """A module that holds whole weights in main memory, and these by name: transformers cannot save slices."""
+        whole = {id(weight): _whole(weight) for weight in self.inner.parameters()}
+        named = self.inner.named_parameters(remove_duplicate=False)
+        weights = {name: whole[id(weight)] for name, weight in named}
+        state = {**self.inner.state_dict(), **weights}  # last: it changes what lies in the modules
+        with torch.device("meta"):
+            found = type(self.inner)(self.inner.config)
+        found.load_state_dict(state, assign=True)
+        found.generation_config = self.inner.generation_config
+        return found, state
 
     def save_config(self, folder: Path) -> None:
         """Write config and generation settings alone."""

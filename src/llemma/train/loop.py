@@ -326,6 +326,8 @@ class Trainer:
         self.model.eval()
         bits = {name: self._bits_per_byte(store) for name, store in self.validation.items()}
         self.model.train()
+        if hasattr(self.objective, "reshard"):  # FSDP2 keeps the root gathered for a backward pass that never comes
+            self.objective.reshard()
         row = {"step": step, "tokens": step * self.config.batch * self.config.context, "validation": bits}
         self._log(rows, row)
         return row
