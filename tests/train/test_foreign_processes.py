@@ -32,6 +32,7 @@ def neox(stores: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_two_processes_compute_killed_and_not_what_one_does(
     launch: Any, neox: Path, helpers: Any, tmp_path: Path
 ) -> None:

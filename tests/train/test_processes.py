@@ -34,6 +34,30 @@ def test_what_two_processes_export_is_read_by_transformers(two: Path) -> None:
         assert torch.equal(theirs(ids).logits, weights.load(two / "final")(ids))
 
 
+@pytest.mark.parametrize("sets", [[], pytest.param(["tensor_parallel=2"], marks=pytest.mark.slow)])
+def test_a_run_that_is_not_finished_is_read_and_exported(
+    launch: Any, helpers: Any, tmp_path: Path, sets: list[str]
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    from llemma.model import weights
+    from llemma.reproduce.training import export
+
+    out = tmp_path / "run"
+    helpers.kill_while_writing(launch(out, 2, *sets), out / "base", 20)
+    source = export(out / "base", tmp_path / "exported")
+    assert source.parent.name == "checkpoints" and not list(source.glob("*.safetensors"))
+    ids = torch.arange(2, 22)[None]
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "exported", dtype=torch.float32).eval()
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path / "exported").bos_token
+    ours = weights.load(source)  # its slices are put together while they are read
+    with torch.no_grad():
+        assert torch.equal(theirs(ids).logits, ours(ids))
+    before = weights.identity(source)
+    shard = next((source / "train_state").glob("shard-00002*"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
+    assert weights.identity(source) != before
+
+
 def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
     helpers.kill_after(launch(out, 0), out / "base", 3, 0.0)
