@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -127,10 +128,10 @@ def peak(tiny: bool) -> Facts:
     for size in (128, 256) if tiny else (4096, 8192, 16_384):
         a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
         out = torch.empty_like(a)
-        work = {"bf16": lambda a=a, b=b, out=out: torch.mm(a, b, out=out)}
+        work: dict[str, Callable[[], object]] = {"bf16": partial(torch.mm, a, b, out=out)}
         if CUDA and torch.cuda.get_device_capability() >= fp8.CAPABILITY:
             one, two = fp8.quantised(a, fp8.E4M3), fp8.quantised(b, fp8.E4M3)
-            work["fp8"] = lambda one=one, two=two: fp8.product(one, two, torch.bfloat16)
+            work["fp8"] = partial(fp8.product, one, two, torch.bfloat16)
         for kind, call in work.items():
             found[kind][str(size)] = 2 * size**3 / timed(call, 0.01 if tiny else 1.0)
     return {"bf16": max(found["bf16"].values()), "fp8": max(found["fp8"].values(), default=0.0), "by_size": found}
@@ -179,7 +180,13 @@ def steps(case: Facts) -> Facts:
     config, shape = settings(case), SHAPES[case["shape"]]
     with ExitStack() as stack:
         if case.get("sharded", True):  # FSDP2 on one process: the network computes in bfloat16 throughout
-            address = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+            address = {
+                "RANK": "0",
+                "WORLD_SIZE": "1",
+                "LOCAL_RANK": "0",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": "0",
+            }
             os.environ.update(address)
             stack.enter_context(meshes.opened())
         mesh = meshes.current()
@@ -189,11 +196,11 @@ def steps(case: Facts) -> Facts:
         step_of(objective, optimizers, config, mesh.device)
         wait()
         first = time.perf_counter() - began
-        each = timed(lambda: step_of(objective, optimizers, config, mesh.device), case.get("steps", 12.0 if CUDA else 0.1))
+        each = timed(
+            lambda: step_of(objective, optimizers, config, mesh.device), case.get("steps", 12.0 if CUDA else 0.1)
+        )
         held = torch.cuda.max_memory_allocated() if CUDA else 0
-    layout = Layout(
-        micro_batch=config.micro_batch, checkpointing=config.checkpointing, loss_chunk=config.loss_chunk
-    )
+    layout = Layout(micro_batch=config.micro_batch, checkpointing=config.checkpointing, loss_chunk=config.loss_chunk)
     outline = shape_of(shape, shape.vocab_size)
     rate = config.batch * config.context / each
     return {
@@ -281,7 +288,10 @@ def real(stores: Path, out: Path, tokens: tuple[int, int], tiny: bool) -> Facts:
                 init=init,
                 shape=shape,
             )
-            facts[name] = trainer.train() | {"seconds": time.perf_counter() - began, "parameters": trainer.plan.parameters}
+            facts[name] = trainer.train() | {
+                "seconds": time.perf_counter() - began,
+                "parameters": trainer.plan.parameters,
+            }
             shutil.copyfile(run / "metrics.jsonl", out / f"{name}.jsonl")
             init = run / "final"
     curves(out)
@@ -325,7 +335,10 @@ def text(results: Facts) -> str:
     lines = [f"{results['device']}, torch {results['torch']}", ""]
     best = results.get("peak", {}).get("bf16")
     if best:
-        lines += [f"Matrix products: {best / 1e12:.1f} TFLOP/s in bf16, {results['peak']['fp8'] / 1e12:.1f} in fp8.", ""]
+        lines += [
+            f"Matrix products: {best / 1e12:.1f} TFLOP/s in bf16, {results['peak']['fp8'] / 1e12:.1f} in fp8.",
+            "",
+        ]
     if "steps" in results:
         head = "case | tokens/s | TFLOP/s | of the peak | memory GB | planned GB | first step s"
         lines += [f"| {head} |", "|---" * 7 + "|"]

@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-
 transformers = pytest.importorskip("transformers")
 
 

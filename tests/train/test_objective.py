@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from llemma.core.errors import RecipeError
 from llemma.core.recipe import Count
-from llemma.model.packing import document_mask
 from llemma.model.llama import Llama, LlamaConfig
+from llemma.model.packing import document_mask
 from llemma.train.config import TrainConfig
 from llemma.train.objective import IGNORED, Objective, chunked_loss
 from llemma.train.sharding import _prepare

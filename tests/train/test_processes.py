@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+
 @pytest.fixture(scope="module")
 def two(launch: Any, helpers: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The phase folder of an undisturbed run in two processes; read only."""

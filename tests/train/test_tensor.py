@@ -70,7 +70,9 @@ def test_the_layout_may_change(launch: Any, alone: Path, helpers: Any, tmp_path:
 @pytest.mark.slow
 def test_norms_of_heads_and_every_switch(launch: Any, stores: Path, helpers: Any, tmp_path: Path) -> None:
     """Qwen 3's norms and biases belong to all heads, of which each process has some."""
-    config = msgspec.structs.replace(SIZES, qk_norm=True, qkv_bias=True, o_bias=True, model_type="qwen3", tie_word_embeddings=False)
+    config = msgspec.structs.replace(
+        SIZES, qk_norm=True, qkv_bias=True, o_bias=True, model_type="qwen3", tie_word_embeddings=False
+    )
     model = Llama(config).init_weights(1)
     weights.save(model, tmp_path / "init", tokenizer=stores / "tokenizer", bos=0, eos=1)
     switches = [f"init={str(tmp_path / 'init')!r}", "loss_chunk=7", "z_loss=1e-4", "micro_batch=1"]

@@ -133,7 +133,9 @@ def read(folder: Path, *, rope_theta: float | None, dtype: torch.dtype | None) -
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         if sharded(folder):
-            return _put_together(transformers.AutoModelForCausalLM, _with_base(config, rope_theta, folder), folder, dtype)
+            return _put_together(
+                transformers.AutoModelForCausalLM, _with_base(config, rope_theta, folder), folder, dtype
+            )
         model, told = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             config=_with_base(config, rope_theta, folder),

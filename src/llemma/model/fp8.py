@@ -79,14 +79,14 @@ class Float8Linear(Linear):
         if len(flat) % MULTIPLE:
             return F.linear(x, self.weight, self.bias)
         y: Tensor = _Product.apply(flat, self.weight, torch.bfloat16)  # type: ignore[no-untyped-call]
-        y = y.unflatten(0, x.shape[:-1])
+        y = y.view(*x.shape[:-1], -1)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
 
 def convert(model: Llama) -> int:
     """Let the inner layers' projections multiply float8; returns how many do.
 
-    The first and the last layer, embedding and output matrix keep 16 bits: they are the most sensitive and a small part.
+    The first and the last layer, embedding and output matrix keep 16 bits: they are sensitive, and a small part.
     """
     count = 0
     for block in list(model.blocks)[1:-1]:
@@ -95,5 +95,3 @@ def convert(model: Llama) -> int:
                 part.__class__ = Float8Linear
                 count += 1
     return count
-
-

@@ -82,9 +82,9 @@ def packed_attention(q: Tensor, k: Tensor, v: Tensor, where: Packed) -> Tensor:
     """Causal attention within documents: q (B, H, T, h), k and v (B, K, T, h) -> (B, H, T, h)."""
     from torch.nn.attention.varlen import varlen_attn
 
-    lines = [part.to(v.dtype).transpose(1, 2).flatten(0, 1) for part in (q, k, v)]  # (B * T, heads, h)
+    one, two, three = (part.to(v.dtype).transpose(1, 2).flatten(0, 1) for part in (q, k, v))  # (B * T, heads, h)
     ends, longest, grouped = where.ends, where.longest, q.shape[1] != k.shape[1]
-    found: Any = varlen_attn(*lines, ends, ends, longest, longest, window_size=(-1, 0), enable_gqa=grouped)
+    found: Any = varlen_attn(one, two, three, ends, ends, longest, longest, window_size=(-1, 0), enable_gqa=grouped)
     return found.unflatten(0, (q.shape[0], -1)).transpose(1, 2)  # type: ignore[no-any-return]
 
 
@@ -101,8 +101,8 @@ def block_mask(documents: Tensor) -> Any:
 
 def flex(q: Tensor, k: Tensor, v: Tensor, where: Any) -> Tensor:
     """`packed_attention` with what `block_mask` made."""
-    found = _flex(q.is_cuda)(q, k, v, block_mask=where, enable_gqa=q.shape[1] != k.shape[1])
-    return found  # type: ignore[no-any-return]
+    grouped = q.shape[1] != k.shape[1]
+    return _flex(q.is_cuda)(q, k, v, block_mask=where, enable_gqa=grouped)  # type: ignore[no-any-return]
 
 
 @lru_cache
@@ -110,4 +110,5 @@ def _flex(compiled: bool) -> Callable[..., Any]:
     """Only compiled it is a kernel; else it makes all scores."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    return torch.compile(flex_attention, dynamic=False) if compiled else flex_attention
+    found: Any = torch.compile(flex_attention, dynamic=False) if compiled else flex_attention
+    return found  # type: ignore[no-any-return]

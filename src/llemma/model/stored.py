@@ -1,8 +1,8 @@
 """The weights of a Hugging Face folder as they lie on disk: names and shapes at once, numbers in pieces when asked for.
 
 A folder may come from anywhere. Its index may name files of this folder only, and pickled weights, which are programs,
-are never opened. A checkpoint of many processes has no such files: each process wrote its slices into `train_state`, and
-they are put together as they are read.
+are never opened. A checkpoint of many processes has no such files: each process wrote its slices into `train_state`,
+and they are put together as they are read.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ def sharded_files(folder: Path) -> list[Path]:
 
 def _whole(name: str, pieces: list[Piece]) -> tuple[int, ...]:
     """The shape that pieces make up; raises `DataError` where one is missing."""
-    shape = tuple(map(max, zip(*([a + b for a, b in zip(p.offsets, p.shape, strict=True)] for p in pieces), strict=True)))
+    shape = tuple(
+        map(max, zip(*([a + b for a, b in zip(p.offsets, p.shape, strict=True)] for p in pieces), strict=True))
+    )
     if sum(prod(piece.shape) for piece in pieces) != prod(shape):
         raise DataError(f"{name} has a gap", where=str(pieces[0].file.parent), mend="use an older checkpoint")
     return shape

@@ -186,8 +186,8 @@ class Schedule:
     def _taken(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """The sources that stand at `start` to `stop` on the axis, and how often each stands before.
 
-        Before a point x of the axis stand x * s draws of a source, give or take one; so what stands at rank `start` lies
-        within as many units of the point `start` as there are sources, and no draw further away is looked at.
+        Before a point x of the axis stand x * s draws of a source, give or take one; so what stands at rank `start`
+        lies within as many units of the point `start` as there are sources, and no draw further away is looked at.
         """
         near = len(self.shares) + 2
         first = np.maximum(0, np.floor((start - near) * self.shares)).astype(np.int64)

@@ -21,8 +21,8 @@ class Batch(NamedTuple):
 
 
 class Ahead:
-    """Batches of `feed` for `device`. Which they are depends on the step and on what was left out, not on what was taken
-    before: one that was made in vain (a rollback came between) is thrown away."""
+    """Batches of `feed` for `device`. Which they are depends on the step and on what was left out, not on what was
+    taken before: one that was made in vain (a rollback came between) is thrown away."""
 
     def __init__(self, feed: Feed, device: torch.device, *, documents: bool) -> None:
         self.feed, self.device, self.documents = feed, device, documents

@@ -116,7 +116,14 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Who else is told the metrics, beside metrics.jsonl: `tensorboard`, `wandb`, or a plug-in."""
 
 
-AT_LEAST = {"rollback_after": 1, "replicas": 1, "tensor_parallel": 1, "keep_checkpoints": 1, "checkpoint_every": 1, "log_every": 1}
+AT_LEAST = {
+    "rollback_after": 1,
+    "replicas": 1,
+    "tensor_parallel": 1,
+    "keep_checkpoints": 1,
+    "checkpoint_every": 1,
+    "log_every": 1,
+}
 NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
 
 

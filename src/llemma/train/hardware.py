@@ -29,7 +29,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     price: float
 
     def peak(self, precision: Literal["bf16", "fp32", "fp8"]) -> float:
-        """FLOP/s of dense matrix products in this precision; for fp8 those of bf16, so that the gain shows in the MFU."""
+        """FLOP/s of dense matrix products in this precision; for fp8 those of bf16, so that the MFU shows the gain."""
         return self.fp32 if precision == "fp32" else self.bf16
 
 

@@ -170,15 +170,11 @@ def candidates(
 ) -> Iterator[Layout]:
     """All layouts on exactly this many GPUs that a step can be divided into; what is given is kept.
 
-    Tensor parallelism is that of the recipe, or stays within a node and divides heads; weights are sharded over all other GPUs or over a node's.
+    Tensor parallelism is the recipe's, or stays within a node and divides heads; weights are sharded over all other
+    GPUs or over a node's.
     """
-    for tensor in (1, 2, 4, 8) if config.tensor_parallel == 1 else (config.tensor_parallel,):
-        if (
-            gpus % tensor
-            or tensor > device.node
-            or shape.num_key_value_heads % tensor
-            or shape.num_attention_heads % tensor
-        ):
+    for tensor in _tensors(shape, config):
+        if gpus % tensor or tensor > device.node:
             continue
         ranks = gpus // tensor
         if config.batch % ranks:
@@ -190,6 +186,15 @@ def candidates(
                     checkpointing,
                     loss_chunk,
                 )
+
+
+def _tensors(shape: Shape, config: TrainConfig) -> list[int]:
+    """In how many parts the layers may be cut (`train.tensor.check`)."""
+    if config.tensor_parallel > 1:
+        return [config.tensor_parallel]
+    cut = (shape.num_attention_heads, shape.num_key_value_heads, shape.intermediate_size, shape.vocab_size)
+    possible = (1,) if config.optimizer == "muon" else (1, 2, 4, 8)
+    return [parts for parts in possible if not any(size % parts for size in (*cut, config.context))]
 
 
 def _variants(layout: Layout, checkpointing: Checkpointing | None, loss_chunk: int | None) -> Iterator[Layout]:

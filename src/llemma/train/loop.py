@@ -39,7 +39,7 @@ from llemma.train.objective import IGNORED
 from llemma.train.optim import Optimizers
 from llemma.train.plan import flops_per_token, plan, shape_of
 from llemma.train.schedule import schedule
-from llemma.train.sharding import Start, lay_out
+from llemma.train.sharding import Start, lay_out, release
 
 VERSION = 3
 RESUME = "the same command goes on from there"
@@ -326,8 +326,7 @@ class Trainer:
         self.model.eval()
         bits = {name: self._bits_per_byte(store) for name, store in self.validation.items()}
         self.model.train()
-        if hasattr(self.objective, "reshard"):  # FSDP2 keeps the root gathered for a backward pass that never comes
-            self.objective.reshard()
+        release(self.objective)
         row = {"step": step, "tokens": step * self.config.batch * self.config.context, "validation": bits}
         self._log(rows, row)
         return row

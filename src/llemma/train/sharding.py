@@ -150,7 +150,9 @@ def _shard(objective: Objective, mesh: Mesh) -> None:
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
     config, model = objective.config, cast(Llama, objective.network)
-    policy = MixedPrecisionPolicy() if config.precision == "fp32" else MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+    policy = (
+        MixedPrecisionPolicy() if config.precision == "fp32" else MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+    )
     devices = mesh.devices(config.replicas)
     if mesh.tensor > 1:
         objective.split = _divide(objective.network, config, devices)
@@ -230,6 +232,12 @@ def fill(model: nn.Module, rows: Rows) -> None:
             stop = min(len(local), start + step)
             found = rows(name, first + start, first + stop)
             local[start:stop].copy_(found[:, column : column + local.shape[1]] if local.dim() > 1 else found)
+
+
+def release(objective: Any) -> None:
+    """After a forward pass that no backward pass follows: FSDP2 keeps what lies outside the layers gathered for one."""
+    if hasattr(objective, "reshard"):
+        objective.reshard()
 
 
 def gathered(model: nn.Module) -> None:

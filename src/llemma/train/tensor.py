@@ -74,9 +74,7 @@ def _layer(config: LlamaConfig) -> dict[str, ParallelStyle]:
     styles: dict[str, ParallelStyle] = {
         "input_layernorm": SequenceParallel(),
         "post_attention_layernorm": SequenceParallel(),
-        "self_attn": PrepareModuleInput(
-            input_layouts=(Shard(1), *rest), desired_input_layouts=(Replicate(), *rest)
-        ),
+        "self_attn": PrepareModuleInput(input_layouts=(Shard(1), *rest), desired_input_layouts=(Replicate(), *rest)),
         "mlp": PrepareModuleInput(input_layouts=(Shard(1),), desired_input_layouts=(Replicate(),)),
         "self_attn.o_proj": RowwiseParallel(output_layouts=Shard(1)),
         "mlp.down_proj": RowwiseParallel(output_layouts=Shard(1)),
