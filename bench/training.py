@@ -3,8 +3,9 @@
 python bench/training.py [--rounds 3] [--compile] [--precision bf16]      without --precision: bf16 and fp32
 
 All train the same 3.7 million weights on the same tokens with the same settings (AdamW, clipping, autocast), taking
-turns, each turn in a process of its own; with `--compile` compiled ones take turns with the others. Prints tokens a CPU-second (the median step of a turn; median and range of the
-turns), peak memory, and the time from the command `llemma train` to its first step.
+turns, each turn in a process of its own; with `--compile`, compiled ones take turns with the others. Prints tokens a
+CPU-second (the median step of a turn; median and range of the turns), peak memory, and the time from the command
+`llemma train` to its first step.
 """
 
 from __future__ import annotations

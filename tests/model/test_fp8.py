@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llemma.core.errors import RecipeError
@@ -22,6 +22,7 @@ SIZES = LlamaConfig(
 )
 
 
+@settings(deadline=None)
 @given(size=st.floats(1e-6, 1e6), kind=st.sampled_from([(E4M3, 2**-4), (E5M2, 2**-3)]))
 def test_scaled_numbers_lose_no_more_than_their_last_bit(size: float, kind: tuple[torch.dtype, float]) -> None:
     dtype, step = kind

@@ -37,6 +37,7 @@ def by_ends(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, *_: object, **options
     return torch.cat(parts)
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_ends_say_where_documents_begin(rows: list[list[int]]) -> None:
     documents = numbered(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llemma.core.errors import DataError, RecipeError
@@ -65,6 +65,7 @@ def test_an_unknown_subset_is_refused() -> None:
         shares(Mixture([Part("arxvi", 1.0)]), {"arxiv": 10}, 5)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 40), min_size=1, max_size=30).filter(lambda x: sum(x) > CONTEXT + 1), st.integers(0, 5))
 def test_an_epoch_shows_every_window_once(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], seed: int
@@ -118,6 +119,7 @@ def at_once(shares: np.ndarray, seed: int, count: int) -> tuple[np.ndarray, np.n
     return sources, draws
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=6), st.integers(1, 3000), st.integers(0, 3))
 def test_the_order_is_that_of_one_sort(parts: list[int], count: int, seed: int) -> None:
     portions = np.array(parts) / sum(parts)

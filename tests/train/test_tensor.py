@@ -98,6 +98,8 @@ def test_what_cannot_be_shared_is_refused(changes: dict[str, int], said: str) ->
     check(SIZES, config)
     with pytest.raises(RecipeError, match=said):
         check(msgspec.structs.replace(SIZES, **changes), config)
+    with pytest.raises(RecipeError, match="eight bits"):
+        check(SIZES, msgspec.structs.replace(config, precision="fp8"))
     with pytest.raises(RecipeError, match="Muon"):
         check(SIZES, msgspec.structs.replace(config, optimizer="muon"))
 

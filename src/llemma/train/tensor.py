@@ -45,6 +45,12 @@ def check(sizes: LlamaConfig, config: TrainConfig) -> None:
             where="train tensor_parallel",
             mend="choose a divisor of all of them",
         )
+    if config.precision == "fp8":
+        raise RecipeError(
+            "products of eight bits are not built for weights that tensor_parallel cuts",
+            where="train precision, tensor_parallel",
+            mend="use bf16, or leave tensor_parallel out",
+        )
     if config.optimizer == "muon":
         raise RecipeError(
             "Muon needs whole matrices, and tensor_parallel cuts them",
