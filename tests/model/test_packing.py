@@ -56,6 +56,7 @@ def test_few_lengths_are_met_by_compiled_code() -> None:
     assert len(packed(torch.arange(200)[None], CPU).ends) == 256
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @settings(deadline=None, max_examples=15)
 @given(rows=ROWS, heads=st.sampled_from([2, 4]))
 def test_documents_end_to_end_attend_as_the_mask_says(rows: list[list[int]], heads: int) -> None:
