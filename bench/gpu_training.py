@@ -42,7 +42,7 @@ from llemma.train.config import ModelConfig, TrainConfig
 from llemma.train.memory import Layout, memory
 from llemma.train.objective import Objective
 from llemma.train.optim import Optimizers
-from llemma.train.plan import flops_per_token, parameters, shape_of
+from llemma.train.plan import flops_per_token, shape_of
 
 CUDA = torch.cuda.is_available()
 Facts = dict[str, Any]
@@ -204,7 +204,6 @@ def steps(case: Facts) -> Facts:
     outline = shape_of(shape, shape.vocab_size)
     rate = config.batch * config.context / each
     return {
-        "parameters": parameters(outline),
         "tokens_per_second": rate,
         "flops": rate * flops_per_token(outline, config.context),
         "first_step": first,
@@ -309,11 +308,9 @@ def curves(out: Path) -> None:
     with open(out / "curves.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("phase", "step", "tokens", "what", "value"), *rows])
     try:
-        import matplotlib
+        from matplotlib import pyplot
     except ImportError:
         return
-    matplotlib.use("svg")
-    from matplotlib import pyplot
 
     figure, both = pyplot.subplots(1, 2, figsize=(9, 3.2), sharey=True)
     for axis, phase in zip(both, ("base", "math"), strict=True):
