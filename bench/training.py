@@ -1,10 +1,11 @@
 """Our training loop against transformers' Trainer and a plain loop around transformers' Llama, on a CPU, in one run.
 
-python bench/training.py [--rounds 3] [--compile] [--precision bf16]
+python bench/training.py [--rounds 3] [--compile] [--precision bf16]      without --precision: bf16 and fp32
 
 All train the same 3.7 million weights on the same tokens with the same settings (AdamW, clipping, autocast), taking
-turns, each turn in a process of its own. Prints tokens a CPU-second (the median step of a turn; median and range of the
-turns), peak memory, and the time from the command `llemma train` to its first step.
+turns, each turn in a process of its own; with `--compile`, compiled ones take turns with the others. Prints tokens a
+CPU-second (the median step of a turn; median and range of the turns), peak memory, and the time from the command
+`llemma train` to its first step.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,7 @@ def main() -> None:
     """See the top of the file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
+    parser.add_argument("--precision", choices=["bf16", "fp32"], default="")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--one", choices=STACKS)
     parser.add_argument("--root", type=Path)
@@ -228,21 +229,30 @@ def main() -> None:
     if asked.one:
         print(json.dumps(measure(asked.one, asked.root, asked.precision, asked.compile)))
         return
+    kinds = list(
+        product([asked.precision] if asked.precision else ["bf16", "fp32"], [False, True][: 1 + asked.compile])
+    )
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
-        found: dict[str, list[dict[str, float]]] = {stack: [] for stack in STACKS}
+        found: dict[tuple[str, bool, str], list[dict[str, float]]] = {}
         for _ in range(asked.rounds):
-            for stack in STACKS:
-                result = turn(stack, Path(folder), asked.precision, asked.compile)
-                found[stack] += [result] if result else []
-        print(f"{asked.precision}{', compiled' if asked.compile else ''}, {os.getloadavg()[0]:.1f} processes running")
-        for stack, results in found.items():
-            rates = sorted(result["rate"] for result in results)
-            if rates:
-                memory = statistics.median(result["memory"] for result in results)
-                middle = statistics.median(rates)
-                print(f"{stack:26} {middle:8.0f} tokens/CPU-s ({rates[0]:.0f} - {rates[-1]:.0f}) {memory:6.0f} MB")
+            for (precision, compiled), stack in product(kinds, STACKS):
+                result = turn(stack, Path(folder), precision, compiled)
+                found.setdefault((precision, compiled, stack), []).extend([result] if result else [])
+        print(f"{os.getloadavg()[0]:.1f} processes running")
+        for (precision, compiled, stack), results in found.items():
+            if results:
+                print(f"{precision}{', compiled' if compiled else '':10} {line(stack, results)}")
         print(f"first step after {to_first_step(Path(folder)):.1f} s")
+
+
+def line(stack: str, results: list[dict[str, float]]) -> str:
+    """Median and range of the turns of a stack."""
+    rates = sorted(result["rate"] for result in results)
+    memory = statistics.median(result["memory"] for result in results)
+    return (
+        f"{stack:26} {statistics.median(rates):8.0f} tokens/CPU-s ({rates[0]:.0f} - {rates[-1]:.0f}) {memory:6.0f} MB"
+    )
 
 
 if __name__ == "__main__":

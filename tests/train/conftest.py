@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from llemma.tokens.store import Store, write_store
 from llemma.tokens.tokenizer import Tokenizer, load, train_bpe
@@ -24,8 +28,8 @@ tokens = "{tokens}"
 hidden_size = 32
 intermediate_size = 48
 num_hidden_layers = 2
-num_attention_heads = 2
-num_key_value_heads = 1
+num_attention_heads = 4
+num_key_value_heads = 2
 max_position_embeddings = 64
 
 [train.base]
@@ -109,6 +113,49 @@ def read(run: Path) -> list[dict[str, Any]]:
 def untimed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows without what differs between two runs that compute the same."""
     return [{key: value for key, value in row.items() if key not in TIMED} for row in rows]
+
+
+CLOSE = 5e-5
+"""Losses (rounded to 1e-5) of one process and of two differ by the order of float32 sums."""
+
+
+def losses(rows: list[dict[str, Any]]) -> dict[int, float]:
+    return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+
+def close(one: Path, other: Path) -> None:
+    """The losses of two runs are equal up to the order of sums, and their weights nearly so."""
+    a, b = losses(read(one)), losses(read(other))
+    assert a.keys() == b.keys() and len(a) == 40
+    assert max(abs(a[step] - b[step]) for step in a) < CLOSE
+    first, second = (load_file(run / "final" / "model.safetensors") for run in (one, other))
+    assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in first)
+
+
+def kill_after(process: subprocess.Popen[str], run: Path, steps: int, delay: float) -> bool:
+    """SIGKILL to all processes of a launch `delay` seconds after metrics of `steps` steps; False if it ended before."""
+    while not (rows := read(run)) or rows[-1]["step"] < steps:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.005)
+    time.sleep(delay)
+    kill_all(process)
+    return True
+
+
+def kill_while_writing(process: subprocess.Popen[str], run: Path, step: int) -> None:
+    """SIGKILL to all processes of a launch as soon as the checkpoint after `step` steps is being written."""
+    while not any((run / "checkpoints").glob(f".step-{step:06d}.*")):
+        assert process.poll() is None
+    kill_all(process)
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """torchrun puts its processes in sessions of their own."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in [process.pid, *map(int, children)]:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,10 @@ from llemma.tokens.pairs import PairsConfig, write_pairs
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import load
 from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.feed import UNLABELLED, Feed
+from llemma.train.feed import Feed
 from llemma.train.loop import Trainer
 from llemma.train.mesh import Mesh
-from llemma.train.objective import Objective
+from llemma.train.objective import IGNORED, Objective
 
 WORDS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink")
 SHAPE = ModelConfig(
@@ -90,7 +90,7 @@ def test_labels_are_the_next_ids_of_answers_and_nothing_else(qa: Path) -> None:
     tokenizer, found = load(qa / "tokenizer"), feed(qa)
     windows, labels = found.windows(0), found.labels(0)
     assert labels is not None and labels.shape == windows[:, 1:].shape
-    counted = labels != UNLABELLED
+    counted = labels != IGNORED
     assert torch.equal(labels[counted], windows[:, 1:][counted])
     said = tokenizer.rust.decode(labels[counted].tolist(), skip_special_tokens=False)
     answers = {part.removeprefix("\n") for part in said.split("</s>")}
@@ -105,7 +105,7 @@ def test_other_stores_count_in_full(qa: Path, stores: Path) -> None:
     assert labels is not None
     for row, place in enumerate(found.places(0)):
         if found.order.names[found._named(place)[0]] == "text":
-            assert (labels[row] != UNLABELLED).all()
+            assert (labels[row] != IGNORED).all()
             whole += 1
     assert 0 < whole < len(labels)
 
@@ -131,7 +131,7 @@ def test_what_is_asked_has_no_gradient(qa: Path) -> None:
     minimised, _ = Objective(model, CONFIG, autocast=False)(windows, documents, labels)
     minimised.backward()
     assert logits[0].grad is not None
-    assert torch.equal(logits[0].grad.abs().sum(-1) > 0, labels != UNLABELLED)
+    assert torch.equal(logits[0].grad.abs().sum(-1) > 0, labels != IGNORED)
 
 
 def test_logits_in_pieces_give_the_same_gradient(qa: Path) -> None:

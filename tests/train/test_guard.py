@@ -89,3 +89,11 @@ def test_the_journal_knows_which_checkpoints_are_of_the_run(tmp_path: Path) -> N
     assert not journal.spent(20)
     with pytest.raises(LlemmaError, match="2 rollbacks did not help"):
         guard.added(tmp_path, journal, Rollback(30, 20, (0, 1), "z"), 2)
+
+
+@pytest.mark.parametrize("name", ["llemma-7b", "llemma-34b"])
+def test_the_papers_large_batches_leave_out_smaller_spikes(name: str) -> None:
+    from llemma.reproduce import schema
+
+    (phase,) = schema.load(name).value.train.values()
+    assert phase.norm_spike == 5.0 < TrainConfig(mixture=[], tokens=Count(1), context=1, batch=1).norm_spike

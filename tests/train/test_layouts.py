@@ -154,3 +154,12 @@ def test_an_unknown_kind() -> None:
     with pytest.raises(UsageError) as caught:
         hardware.find("abacus")
     assert "known kinds: a100-40" in caught.value.mend
+
+
+def test_layers_are_cut_as_the_recipe_says_or_as_they_can_be() -> None:
+    cut = {one.tensor for one in candidates(SMALL, config(), 8, H100)}
+    assert cut == {1, 2, 4, 8} & {parts for parts in (1, 2, 4, 8) if SMALL.num_key_value_heads % parts == 0}
+    assert {one.tensor for one in candidates(SMALL, config(tensor_parallel=2), 8, H100)} == {2}
+    assert {one.tensor for one in candidates(SMALL, config(optimizer="muon"), 8, H100)} == {1}
+    odd = msgspec.structs.replace(SMALL, vocab_size=SMALL.vocab_size + 1)
+    assert {one.tensor for one in candidates(odd, config(), 8, H100)} == {1}

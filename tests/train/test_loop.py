@@ -19,7 +19,9 @@ from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import checkpoint, metrics
 from llemma.train.config import ModelConfig, TrainConfig, problems
+from llemma.train.feed import Feed
 from llemma.train.loop import Trainer
+from llemma.train.objective import IGNORED
 from llemma.train.plan import parameters, shape_of
 
 SHAPE = ModelConfig(
@@ -75,6 +77,30 @@ def without_times(row: dict[str, object]) -> dict[str, object]:
 
 class Stop(BaseException):
     """Stands for a kill: nothing handles it."""
+
+
+def test_only_asked_for_tokens_count_in_loss_and_gradient(
+    tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean is over the tokens that count of the whole batch, however unevenly they lie in micro-batches."""
+
+    def labels(feed: Feed, step: int) -> Any:
+        found = feed.windows(step)[:, 1:].clone()
+        found[:2, 3:] = IGNORED
+        return found
+
+    monkeypatch.setattr(Feed, "labels", labels)
+    whole = trainer(tmp_path / "a", data, config())
+    parts = trainer(tmp_path / "b", data, config(micro_batch=1))
+    one, two = whole._step(0), parts._step(0)
+    assert (one.loss, one.norm) == pytest.approx((two.loss, two.norm), rel=1e-5)
+    windows, asked = whole.feed.windows(0), labels(whole.feed, 0)
+    nats = float(trainer(tmp_path / "c", data, config()).objective(windows, None, asked)[1].detach())
+    assert one.loss == pytest.approx(nats / int((asked != IGNORED).sum()), rel=1e-5)
+    monkeypatch.setattr(Feed, "labels", lambda feed, step: feed.windows(step)[:, 1:])
+    everything = trainer(tmp_path / "d", data, config())._step(0)
+    monkeypatch.setattr(Feed, "labels", lambda feed, step: None)
+    assert everything[:2] == trainer(tmp_path / "e", data, config())._step(0)[:2]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from llemma.core.errors import RecipeError
 from llemma.core.recipe import Count
 from llemma.model.llama import Llama, LlamaConfig
+from llemma.model.packing import document_mask
 from llemma.train.config import TrainConfig
-from llemma.train.objective import Objective, chunked_loss, document_mask
+from llemma.train.objective import IGNORED, Objective, chunked_loss
 from llemma.train.sharding import _prepare
 
 SIZES = LlamaConfig(
@@ -74,6 +75,37 @@ def test_chunks_give_the_loss_and_the_gradients_of_the_whole(rows: int, chunk: i
         torch.testing.assert_close(chunked_loss(hidden, weight, targets, chunk, z_loss), (found, told))
 
 
+@settings(max_examples=20, deadline=None)
+@given(chunk=st.sampled_from([0, 5, 100]), z_loss=st.sampled_from([0.0, 1e-2]), masked=st.integers(0, 24))
+def test_what_is_not_asked_for_does_not_count(chunk: int, z_loss: float, masked: int) -> None:
+    """A network of whose targets some are ignored learns as if these rows of logits were not there."""
+    found, ids = objective(loss_chunk=chunk, z_loss=z_loss), windows()
+    labels = ids[:, 1:].clone()
+    out = torch.randperm(labels.numel(), generator=torch.Generator().manual_seed(masked))[:masked]
+    labels.view(-1)[out] = IGNORED
+    kept = labels.flatten() != IGNORED
+    other = objective()
+    logits = other.network(ids[:, :-1]).flatten(0, 1)[kept]
+    nats = F.cross_entropy(logits, ids[:, 1:].flatten()[kept], reduction="sum")
+    whole = nats + z_loss * logits.logsumexp(-1).square().sum()
+    (whole / 7).backward()
+    total, told, grads = gradients(found, ids, None, labels)  # type: ignore[arg-type]
+    assert (total, told) == pytest.approx((float(whole.detach()), float(nats.detach())), rel=1e-5, abs=1e-5)
+    wanted = {name: weight.grad for name, weight in other.network.named_parameters() if weight.grad is not None}
+    same(grads, wanted, 1e-5)
+    with torch.no_grad():
+        assert float(found(ids, None, labels)[0]) == pytest.approx(total, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [0, 5])
+def test_labels_that_ask_for_everything_change_no_bit(chunk: int) -> None:
+    ids = windows()
+    plain = gradients(objective(loss_chunk=chunk), ids)
+    labelled = gradients(objective(loss_chunk=chunk), ids, None, ids[:, 1:].contiguous())  # type: ignore[arg-type]
+    assert plain[:2] == labelled[:2]
+    assert all(torch.equal(plain[2][name], labelled[2][name]) for name in plain[2])
+
+
 @pytest.mark.skipif(not hasattr(F, "linear_cross_entropy"), reason="this torch has no linear_cross_entropy")
 def test_chunks_agree_with_torchs_own() -> None:
     draw = torch.Generator().manual_seed(0)
@@ -129,7 +161,7 @@ def test_the_objective_masks_documents_only_where_it_is_told_of_them() -> None:
     plain, masked = found(windows())[1], found(windows(), documents)[1]
     one = found(windows(), torch.zeros_like(documents))[1]
     torch.testing.assert_close(plain, one)
-    assert abs(float(plain - masked)) > 1e-4
+    assert abs(float((plain - masked).detach())) > 1e-4
 
 
 def test_what_needs_our_own_network_is_refused_for_others() -> None:

@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
-
-CLOSE = 5e-5
-"""Losses (rounded to 1e-5) of one process and of two differ by the order of float32 sums."""
-
-
-def losses(rows: list[dict[str, Any]]) -> dict[int, float]:
-    return {row["step"]: row["loss"] for row in rows if "loss" in row}
-
-
-def close(one: Path, other: Path, helpers: Any) -> None:
-    """The losses of two runs are equal up to the order of sums, and their weights nearly so."""
-    a, b = losses(helpers.read(one)), losses(helpers.read(other))
-    assert a.keys() == b.keys() and len(a) == 40
-    assert max(abs(a[step] - b[step]) for step in a) < CLOSE
-    first, second = (load_file(run / "final" / "model.safetensors") for run in (one, other))
-    assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in first)
-
-
-def kill_after(process: subprocess.Popen[str], run: Path, steps: int, delay: float, helpers: Any) -> bool:
-    """SIGKILL to all processes of a launch `delay` seconds after metrics of `steps` steps; False if it ended before."""
-    while not (rows := helpers.read(run)) or rows[-1]["step"] < steps:
-        if process.poll() is not None:
-            return False
-        time.sleep(0.005)
-    time.sleep(delay)
-    kill_all(process)
-    return True
-
-
-def kill_while_writing(process: subprocess.Popen[str], run: Path, step: int) -> None:
-    """SIGKILL to all processes of a launch as soon as the checkpoint after `step` steps is being written."""
-    while not any((run / "checkpoints").glob(f".step-{step:06d}.*")):
-        assert process.poll() is None
-    kill_all(process)
-
-
-def kill_all(process: subprocess.Popen[str]) -> None:
-    """torchrun puts its processes in sessions of their own."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for pid in [process.pid, *map(int, children)]:
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +20,7 @@ def two(launch: Any, helpers: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_two_processes_compute_what_one_does(alone: Path, two: Path, helpers: Any) -> None:
-    close(alone, two, helpers)
+    helpers.close(alone, two)
     bits = [[row["validation"]["a"] for row in helpers.read(run) if "validation" in row] for run in (alone, two)]
     assert len(bits[0]) == 2 and bits[0] == pytest.approx(bits[1], abs=1e-4)
 
@@ -80,11 +35,35 @@ def test_what_two_processes_export_is_read_by_transformers(two: Path) -> None:
         assert torch.equal(theirs(ids).logits, weights.load(two / "final")(ids))
 
 
+@pytest.mark.parametrize("sets", [[], pytest.param(["tensor_parallel=2"], marks=pytest.mark.slow)])
+def test_a_run_that_is_not_finished_is_read_and_exported(
+    launch: Any, helpers: Any, tmp_path: Path, sets: list[str]
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    from llemma.model import weights
+    from llemma.reproduce.training import export
+
+    out = tmp_path / "run"
+    helpers.kill_while_writing(launch(out, 2, *sets), out / "base", 20)
+    source = export(out / "base", tmp_path / "exported")
+    assert source.parent.name == "checkpoints" and not list(source.glob("*.safetensors"))
+    ids = torch.arange(2, 22)[None]
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "exported", dtype=torch.float32).eval()
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path / "exported").bos_token
+    ours = weights.load(source)  # its slices are put together while they are read
+    with torch.no_grad():
+        assert torch.equal(theirs(ids).logits, ours(ids))
+    before = weights.identity(source)
+    shard = next((source / "train_state").glob("shard-00002*"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
+    assert weights.identity(source) != before
+
+
 def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    kill_after(launch(out, 0), out / "base", 3, 0.0, helpers)
-    kill_while_writing(launch(out, 0), out / "base", 20)
-    kill_after(launch(out, 0), out / "base", 31, 0.005, helpers)
+    helpers.kill_after(launch(out, 0), out / "base", 3, 0.0)
+    helpers.kill_while_writing(launch(out, 0), out / "base", 20)
+    helpers.kill_after(launch(out, 0), out / "base", 31, 0.005)
     helpers.ended(launch(out, 0))
     assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(alone))
     same = [(run / "final" / "model.safetensors").read_bytes() for run in (alone, out / "base")]
@@ -93,7 +72,7 @@ def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path,
 
 def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    kill_while_writing(launch(out, 2), out / "base", 20)
+    helpers.kill_while_writing(launch(out, 2), out / "base", 20)
     said = helpers.ended(launch(out, 2))
     assert "goes on after step 10" in said or "goes on after step 20" in said  # a busy machine kills late
     assert helpers.untimed(helpers.read(out / "base")) == helpers.untimed(helpers.read(two))
@@ -103,13 +82,13 @@ def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpe
 
 def test_the_number_of_processes_may_change(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    assert kill_after(launch(out, 0), out / "base", 12, 0.0, helpers)
+    assert helpers.kill_after(launch(out, 0), out / "base", 12, 0.0)
     second = launch(out, 2)
-    assert kill_after(second, out / "base", 23, 0.0, helpers)
+    assert helpers.kill_after(second, out / "base", 23, 0.0)
     said = helpers.ended(launch(out, 0))
     # checkpoints are written beside the training: the one of step 20 may not have been whole at the kill
     assert any(f"goes on after step {step}" in said for step in (10, 20, 30))
-    close(alone, out / "base", helpers)
+    helpers.close(alone, out / "base")
 
 
 def test_ctrl_c_stops_all_processes_at_one_step(launch: Any, helpers: Any, tmp_path: Path) -> None:
@@ -143,7 +122,7 @@ def test_two_processes_agree_with_one_under_every_switch(launch: Any, helpers: A
     switches += ["document_mask=true", "checkpointing=selective"]
     helpers.ended(launch(tmp_path / "one", 0, *switches))
     helpers.ended(launch(tmp_path / "two", 2, *switches))
-    one, two = (losses(helpers.read(tmp_path / name / "base")) for name in ("one", "two"))
+    one, two = (helpers.losses(helpers.read(tmp_path / name / "base")) for name in ("one", "two"))
     assert len(one) == 40 and one.keys() == two.keys()
     assert max(abs(one[step] - two[step]) for step in one) < 0.02
 
@@ -151,4 +130,4 @@ def test_two_processes_agree_with_one_under_every_switch(launch: Any, helpers: A
 @pytest.mark.slow
 def test_copies_of_the_model_compute_what_one_does(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     helpers.ended(launch(tmp_path / "run", 2, "replicas=2", "checkpointing=full"))
-    close(alone, tmp_path / "run" / "base", helpers)
+    helpers.close(alone, tmp_path / "run" / "base")

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from llemma.core.errors import DataError, MissingError, RecipeError
-from llemma.model.stored import read_json, weight_files
-from llemma.model.weights import read_table
+from llemma.model.stored import DTYPES, Stored, read_json, sharded, weight_files
+from llemma.model.weights import Fill, read_table
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,21 +65,52 @@ class Foreign(nn.Module):
         return self.inner(input_ids=ids, use_cache=False, **where).logits  # type: ignore[no-any-return]
 
     def save(self, folder: Path, dtype: torch.dtype | None, shard: int) -> None:
-        """Write config, generation settings and weights as transformers does."""
-        state = self.inner.state_dict()
+        """Write config, generation settings and weights as transformers does; where they are cut in slices, all
+        processes must take part in gathering them, in the order of `parameters`."""
+        cut = any(hasattr(weight, "full_tensor") for weight in self.inner.parameters())
+        writer, state = self._gathered() if cut else (self.inner, self.inner.state_dict())
         if dtype is not None:
             state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
-        self.inner.save_pretrained(folder, state_dict=state, max_shard_size=shard)
+        writer.save_pretrained(folder, state_dict=state, max_shard_size=shard)
         if dtype is not None:
             path = folder / "config.json"
             path.write_text(json.dumps(read_json(path) | {"dtype": str(dtype).removeprefix("torch.")}, indent=2) + "\n")
 
-    def restore(self, folder: Path) -> None:
-        """Take over the weights of a folder that `save` wrote (on disk, some have other names than in the module)."""
-        state = read(folder, rope_theta=None, dtype=None).state_dict()
+    def _gathered(self) -> tuple[Any, dict[str, Tensor]]:
+        """A module that holds whole weights in main memory, and these by name: transformers cannot save slices."""
+        whole = {id(weight): _whole(weight) for weight in self.inner.parameters()}
+        named = self.inner.named_parameters(remove_duplicate=False)
+        weights = {name: whole[id(weight)] for name, weight in named}
+        state = {**self.inner.state_dict(), **weights}  # last: it changes what lies in the modules
+        with torch.device("meta"):
+            found = type(self.inner)(self.inner.config)
+        found.load_state_dict(state, assign=True)
+        found.generation_config = self.inner.generation_config
+        return found, state
+
+    def save_config(self, folder: Path) -> None:
+        """Write config and generation settings alone."""
+        self.inner.config.save_pretrained(folder)
+        if self.inner.can_generate():
+            self.inner.generation_config.save_pretrained(folder)
+
+    def restore(self, folder: Path, into: Fill | None = None) -> None:
+        """Take over the weights of a folder that `save` wrote (on disk, some have other names than in the module);
+        `into` fills a module that is cut in slices."""
+        found = read(folder, rope_theta=None, dtype=None)
+        if into is not None:
+            drawn = dict(found.named_parameters())
+            into(self, lambda name, start, stop: drawn[name].detach()[start:stop])
+        state, weights = found.state_dict(), {id(weight) for weight in self.inner.parameters()}
         with torch.no_grad():
-            for name, value in self.inner.state_dict().items():
-                value.copy_(state[name])
+            for name, value in self.inner.state_dict(keep_vars=True).items():
+                if into is None or id(value) not in weights:
+                    value.copy_(state[name])
+
+
+def _whole(weight: Any) -> Tensor:
+    """A weight in the CPU's memory where it was cut in slices, else as it is."""
+    return weight.full_tensor().detach().cpu() if hasattr(weight, "full_tensor") else weight.detach()  # type: ignore[no-any-return]
 
 
 def load(
@@ -91,7 +122,8 @@ def load(
     """
     if read_table(folder).get("quantization_config"):
         raise DataError("quantised weights cannot be trained", where=str(folder), mend="use the original weights")
-    weight_files(folder)  # refuses pickled ones
+    if not sharded(folder):
+        weight_files(folder)  # refuses pickled ones
     return Foreign(read(folder, rope_theta=rope_theta, dtype=dtype).to(device))
 
 
@@ -100,6 +132,10 @@ def read(folder: Path, *, rope_theta: float | None, dtype: torch.dtype | None) -
     transformers = _transformers(folder)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        if sharded(folder):
+            return _put_together(
+                transformers.AutoModelForCausalLM, _with_base(config, rope_theta, folder), folder, dtype
+            )
         model, told = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             config=_with_base(config, rope_theta, folder),
@@ -119,6 +155,15 @@ def read(folder: Path, *, rope_theta: float | None, dtype: torch.dtype | None) -
         if told.get(kind):
             names = ", ".join(sorted(map(str, told[kind]))[:3])
             raise DataError(f"no weights for {names}", where=str(folder), mend="fetch the checkpoint again")
+    return model
+
+
+def _put_together(maker: Any, config: Any, folder: Path, dtype: torch.dtype | None) -> Any:
+    """The model of a checkpoint whose weights many processes wrote, under the names that they have in the module."""
+    stored = Stored(folder)
+    model = maker.from_config(config, dtype=dtype or DTYPES[next(iter(stored.dtypes.values()))])
+    for name, weight in model.named_parameters():
+        stored.copy(name, weight.detach())
     return model
 
 

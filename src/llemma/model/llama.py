@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llemma.model import packing
 from llemma.model.llama_config import LlamaConfig
 from llemma.model.rope import Rotary, rotate
 
@@ -105,7 +106,7 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         return rotate(q.transpose(1, 2), rope), rotate(k.transpose(1, 2), rope), v.transpose(1, 2)
 
-    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None, cache: KVCache | None, start: int) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, mask: Any, cache: KVCache | None, start: int) -> Tensor:
         """(B, T, D) -> (B, T, D). `mask` (B, 1, T, S) is True where a query may look; None means causal."""
         q, k, v = self.heads(x, rope)
         if cache is not None:
@@ -114,8 +115,9 @@ class Attention(nn.Module):
         return self.o_proj(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> Tensor:
     """Softmax attention: q (B, H, T, h), k and v (B, K, S, h), mask (B or 1, 1, T, S) or None for causal; (B, H, T, h).
+    The mask may also be one of `model.packing`'s descriptions of documents.
 
     Short bfloat16 sequences on a CPU take the plain products: a whole training step is a tenth to a third shorter than
     with PyTorch's fused CPU kernel, which wins beyond some six hundred positions (bench/attention.py).
@@ -127,6 +129,10 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         and q.shape[2] <= PLAIN_ATTENTION_POSITIONS
     ):
         return plain_attention(q, k, v)
+    if isinstance(mask, packing.Packed):
+        return packing.packed_attention(q, k, v, mask)
+    if mask is not None and not isinstance(mask, Tensor):
+        return packing.flex(q, k, v, mask)
     grouped = q.shape[1] != k.shape[1]
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
 
@@ -166,7 +172,7 @@ class Layer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(self, x: Tensor, rope: Tensor, mask: Tensor | None, cache: KVCache | None, start: int) -> Tensor:
+    def forward(self, x: Tensor, rope: Tensor, mask: Any, cache: KVCache | None, start: int) -> Tensor:
         x = x + self.self_attn(self.input_layernorm(x), rope, mask, cache, start)
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
 

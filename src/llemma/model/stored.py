@@ -1,15 +1,17 @@
 """The weights of a Hugging Face folder as they lie on disk: names and shapes at once, numbers in pieces when asked for.
 
 A folder may come from anywhere. Its index may name files of this folder only, and pickled weights, which are programs,
-are never opened.
+are never opened. A checkpoint of many processes has no such files: each process wrote its slices into `train_state`,
+and they are put together as they are read.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +22,8 @@ from llemma.core.errors import DataError, MissingError
 PIECE = 1 << 24  # bytes of a file that are in memory at once
 SMALL = 1 << 26  # bytes of the largest JSON file that is read
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+SLICES = "DCP_SHARDING_INFO"
+"""Where torch.distributed.checkpoint notes in a file's metadata which slices it holds (torch 2.13, `_hf_utils.py`)."""
 AGAIN = "fetch or export the checkpoint again"
 CONVERT = (
     "convert them on a machine that has nothing to lose: "
@@ -27,18 +31,33 @@ CONVERT = (
 )
 
 
+class Piece(NamedTuple):
+    """A part of a tensor in a file: where it begins in the whole, and its shape."""
+
+    file: Path
+    offsets: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
 class Stored:
     """`shapes` and `dtypes` of all tensors by name."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.files = folder, weight_files(folder)
+        self.folder, self.sliced = folder, sharded(folder)
+        self.files = sharded_files(folder) if self.sliced else weight_files(folder)
         self.places: dict[str, Path] = {}
+        self.pieces: dict[str, list[Piece]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.dtypes: dict[str, str] = {}
         self._open: tuple[Path, Any] | None = None
         self._touched = 0
         for file in self.files:
-            self._note(file)
+            if self.sliced:
+                self._note_slices(file)
+            else:
+                self._note(file)
+        for name, pieces in self.pieces.items():
+            self.shapes[name] = _whole(name, pieces)
 
     def _note(self, file: Path) -> None:
         tensors = self._handle(file)
@@ -47,6 +66,20 @@ class Stored:
                 raise DataError(f"{name} is in two files", where=f"{self.places[name].name}, {file.name}", mend=AGAIN)
             part = tensors.get_slice(name)
             self.places[name], self.shapes[name], self.dtypes[name] = file, tuple(part.get_shape()), part.get_dtype()
+
+    def _note_slices(self, file: Path) -> None:
+        """The slices of weights in a process' file; the optimizer's numbers are `WEIGHT/KEY`."""
+        handle = self._handle(file)
+        try:
+            known = json.loads((handle.metadata() or {}).get(SLICES, "{}"))
+            for name in (name for name in handle.keys() if "/" not in name):  # noqa: SIM118
+                part = handle.get_slice(name)
+                shape = tuple(part.get_shape())
+                offsets = tuple(map(int, known[name]["saved_offsets"])) if name in known else (0,) * len(shape)
+                self.pieces.setdefault(name, []).append(Piece(file, offsets, shape))
+                self.dtypes[name] = part.get_dtype()
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(f"damaged weights: {error}", where=str(file), mend=AGAIN) from error
 
     def _handle(self, file: Path) -> Any:
         """The open file. It is mapped, and what was read of it counts as memory in use until it is opened anew."""
@@ -59,9 +92,22 @@ class Stored:
 
     def rows(self, name: str, start: int, stop: int) -> Tensor:
         """Rows `start` to `stop` of a tensor, as stored; a view of the file, to be copied and let go."""
+        if self.sliced:
+            return self._joined(name, start, stop)
         part = self._handle(self.places[name]).get_slice(name)[start:stop]
         self._touched += part.numel() * part.element_size()
         return part  # type: ignore[no-any-return]
+
+    def _joined(self, name: str, start: int, stop: int) -> Tensor:
+        whole = torch.empty((stop - start, *self.shapes[name][1:]), dtype=DTYPES[self.dtypes[name]])
+        for file, (row, *rest), (count, *sizes) in self.pieces[name]:
+            low, high = max(start, row), min(stop, row + count)
+            if low < high:
+                part = self._handle(file).get_slice(name)[low - row : high - row]
+                self._touched += part.numel() * part.element_size()
+                places = [slice(first, first + size) for first, size in zip(rest, sizes, strict=True)]
+                whole[(slice(low - start, high - start), *places)] = part
+        return whole
 
     def copy(self, name: str, into: Tensor) -> None:
         """Copy a tensor into one of the same shape, cast to its precision, `PIECE` bytes at a time."""
@@ -79,6 +125,26 @@ class Stored:
         step = max(1, PIECE // (4 * max(1, *self.shapes[one][1:])))
         spans = [(start, min(count, start + step)) for start in range(0, count, step)]
         return all(torch.equal(self.rows(one, *span).clone(), self.rows(other, *span)) for span in spans)
+
+
+def sharded(folder: Path) -> bool:
+    """Whether many processes wrote the weights of this checkpoint."""
+    return not any(folder.glob("model*.safetensors")) and bool(sharded_files(folder))
+
+
+def sharded_files(folder: Path) -> list[Path]:
+    """What each process wrote of a checkpoint."""
+    return sorted((folder / "train_state").glob("shard-*.safetensors"))
+
+
+def _whole(name: str, pieces: list[Piece]) -> tuple[int, ...]:
+    """The shape that pieces make up; raises `DataError` where one is missing."""
+    shape = tuple(
+        map(max, zip(*([a + b for a, b in zip(p.offsets, p.shape, strict=True)] for p in pieces), strict=True))
+    )
+    if sum(prod(piece.shape) for piece in pieces) != prod(shape):
+        raise DataError(f"{name} has a gap", where=str(pieces[0].file.parent), mend="use an older checkpoint")
+    return shape
 
 
 def weight_files(folder: Path) -> list[Path]:

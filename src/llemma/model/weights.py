@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 from llemma.core.errors import DataError, MissingError
 from llemma.core.files import digest, file_digest
 from llemma.model.llama import Llama, LlamaConfig
-from llemma.model.llama_config import ROPE_KEYS, from_table, to_table
-from llemma.model.stored import DTYPES, Stored, read_json
+from llemma.model.llama_config import ROPE_KEYS, covered, from_table, to_table
+from llemma.model.stored import DTYPES, Stored, read_json, sharded, sharded_files
 
 TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -83,8 +84,12 @@ def generation_config(bos: int, eos: int) -> dict[str, Any]:
     return {"bos_token_id": bos, "eos_token_id": eos, **sampling}
 
 
-def restore(model: nn.Module, folder: Path) -> None:
-    """Copy the weights of a folder that `save` wrote from this network into it."""
+Fill = Callable[[nn.Module, Callable[[str, int, int], Tensor]], None]
+"""Copies rows, found by the name of a weight and their numbers, into what a process holds of a network."""
+
+
+def restore(model: nn.Module, folder: Path, into: Fill | None = None) -> None:
+    """Copy the weights of a folder that `save` wrote from this network into it; `into` where it is cut in slices."""
     if isinstance(model, Llama):
         stored = Stored(folder)
         check_names(model, stored)
@@ -93,7 +98,7 @@ def restore(model: nn.Module, folder: Path) -> None:
     from llemma.model.foreign import Foreign
 
     assert isinstance(model, Foreign)
-    model.restore(folder)
+    model.restore(folder, into)
 
 
 def fill(model: Llama, stored: Stored) -> None:
@@ -154,7 +159,22 @@ def save(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model, Llama):
-        _write_tensors(model, folder, dtype, shard)
+        named = dict(model.named_parameters())
+        sizes = {name: weight.numel() * (dtype or weight.dtype).itemsize for name, weight in named.items()}
+        write_tensors(sizes, lambda name: _gathered(named[name], dtype), folder, shard)
+    else:
+        from llemma.model.foreign import Foreign
+
+        assert isinstance(model, Foreign)
+        model.save(folder, dtype, shard)
+    save_settings(model, folder, tokenizer=tokenizer, bos=bos, eos=eos, dtype=dtype)
+
+
+def save_settings(
+    model: nn.Module, folder: Path, *, tokenizer: Path, bos: int, eos: int, dtype: torch.dtype | None = None
+) -> None:
+    """What `save` writes beside the weights: config, generation settings, tokenizer."""
+    if isinstance(model, Llama):
         table = hf_config(model, bos, eos, dtype)
         for name, content in model.carried.items():
             (folder / name).write_bytes(content)
@@ -162,11 +182,11 @@ def save(
         if "generation_config.json" not in model.carried:
             settings = json.dumps(generation_config(bos, eos), indent=2)
             (folder / "generation_config.json").write_text(f"{settings}\n")
-    else:
+    elif not (folder / "config.json").is_file():
         from llemma.model.foreign import Foreign
 
         assert isinstance(model, Foreign)
-        model.save(folder, dtype, shard)
+        model.save_config(folder)
     for name in TOKENIZER_FILES:
         if (tokenizer / name).is_file():
             shutil.copyfile(tokenizer / name, folder / name)
@@ -185,19 +205,36 @@ def hf_config(model: Llama, bos: int, eos: int, dtype: torch.dtype | None = None
     }
 
 
-def _write_tensors(model: Llama, folder: Path, dtype: torch.dtype | None, shard: int) -> None:
-    """`model.safetensors`, or several files and their index; one file's tensors are gathered at a time."""
-    weights = dict(model.named_parameters())
-    sizes = {name: weight.numel() * (dtype or weight.dtype).itemsize for name, weight in weights.items()}
+def write_tensors(sizes: dict[str, int], of: Callable[[str], Tensor], folder: Path, shard: int = SHARD) -> None:
+    """`model.safetensors`, or several files and their index; one file's tensors, of so many bytes, are asked for at a
+    time."""
     groups = list(_groups(sizes, shard))
     count, places = len(groups), dict[str, str]()
     for number, names in enumerate(groups, 1):
         file = f"model-{number:05d}-of-{count:05d}.safetensors" if count > 1 else "model.safetensors"
-        save_file({name: _gathered(weights[name], dtype) for name in names}, folder / file, metadata={"format": "pt"})
+        save_file({name: of(name) for name in names}, folder / file, metadata={"format": "pt"})
         places |= dict.fromkeys(names, file)
     if count > 1:
         index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": places}
         (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def consolidate(folder: Path, to: Path) -> None:
+    """Write a checkpoint whose weights many processes wrote as a Hugging Face folder `to`, in this process alone and
+    with one file's tensors in memory at a time."""
+    table = read_table(folder)
+    to.mkdir(parents=True, exist_ok=True)
+    if covered(table):
+        from llemma.model import foreign
+
+        foreign.load(folder, dtype=None).save(to, None, SHARD)
+    else:
+        stored = Stored(folder)
+        sizes = {name: DTYPES[stored.dtypes[name]].itemsize * prod(shape) for name, shape in stored.shapes.items()}
+        write_tensors(sizes, lambda name: stored.rows(name, 0, stored.shapes[name][0]).contiguous(), to)
+    for file in folder.iterdir():
+        if file.is_file() and file.name != "state.json" and not (to / file.name).exists():
+            shutil.copyfile(file, to / file.name)
 
 
 def _gathered(weight: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -222,7 +259,7 @@ def identity(folder: Path) -> str:
     """16 hex characters that name a checkpoint's content: weights, config and tokenizer."""
     names = ("config.json", "tokenizer.json")
     files = [
-        *sorted(folder.glob("model*.safetensors")),
+        *sorted(folder.glob("model*.safetensors") if not sharded(folder) else sharded_files(folder)),
         *(folder / name for name in names if (folder / name).is_file()),
     ]
     return digest([(file.name, file_digest(file)) for file in files])

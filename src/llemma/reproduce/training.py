@@ -114,12 +114,17 @@ def fetched(phase: TrainConfig) -> TrainConfig:
 
 
 def export(run: Path, to: Path) -> Path:
-    """Copy the checkpoint of `run` without its training state to the new folder `to`; returns where it came from."""
+    """Copy the checkpoint of `run` without its training state to the new folder `to`; returns where it came from. The
+    slices of a run of many processes that is not finished are put together."""
     from llemma.backends.local import checkpoint_of
+    from llemma.model import stored, weights
 
     if to.exists():
         raise UsageError(f"{to} exists", mend="choose a new folder")
     source = checkpoint_of(run)
     with replacing(to) as folder:
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("train_state"))
+        if stored.sharded(source):
+            weights.consolidate(source, folder)
+        else:
+            shutil.copytree(source, folder, ignore=shutil.ignore_patterns("train_state", "state.json"))
     return source

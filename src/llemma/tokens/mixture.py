@@ -122,6 +122,12 @@ class Windows:
         return np.concatenate(pieces).astype(np.int64)
 
 
+CHUNK = 65_536
+"""Windows whose order is worked out at once; a multiple of `BLOCK`."""
+BLOCK = 64
+"""Windows that are shuffled together."""
+
+
 class Order:
     """The training order: window i of the mixture, for any i, without state."""
 
@@ -132,28 +138,66 @@ class Order:
         self.windows = [Windows(stores[name], context, _seed_of(seed, name)) for name in self.names]
         self.seed = seed
 
-    def schedule(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Source index and draw number of the first `count` windows, both (count,) int64.
-
-        Draw j of a source with share s stands at (j + 1/2) / s on a common axis, and windows are taken in the order of
-        the axis: every prefix has the planned proportions to within one window a source. Blocks of 64 are then
-        shuffled, so that batches do not repeat one pattern.
-        """
-        wanted = np.ceil(self.shares * count).astype(np.int64) + 1
-        places = np.concatenate([(np.arange(n) + 0.5) / share for n, share in zip(wanted, self.shares, strict=True)])
-        sources = np.repeat(np.arange(len(wanted)), wanted)[np.argsort(places, kind="stable")[:count]]
-        rng = _rng(self.seed, "interleave")
-        for start in range(0, count, 64):
-            rng.shuffle(sources[start : start + 64])
-        draws = np.empty(count, dtype=np.int64)
-        for index in range(len(self.shares)):
-            mine = sources == index
-            draws[mine] = np.arange(mine.sum())
-        return sources, draws
+    def schedule(self, count: int) -> Schedule:
+        """Which window of which source is number 0, 1, ... `count` - 1 of the order."""
+        return Schedule(self.shares, self.seed, count)
 
     def window(self, source: int, draw: int) -> np.ndarray:
         """Ids (context + 1,) of draw number `draw` from source number `source`."""
         return self.windows[source].window(draw)
+
+
+class Schedule:
+    """Source and draw of `count` windows, worked out `CHUNK` at a time where they are asked for.
+
+    Draw j of a source with share s stands at (j + 1/2) / s on a common axis, and windows are taken in the order of the
+    axis: every prefix has the planned proportions to within one window a source. Blocks of 64 are then shuffled, so
+    that batches do not repeat one pattern.
+    """
+
+    def __init__(self, shares: np.ndarray, seed: int, count: int) -> None:
+        self.shares, self.seed, self.count = shares, seed, count
+        self._chunk, self._sources, self._draws = -1, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """Windows of each source among all, int64."""
+        return self._taken(self.count, self.count)[1]
+
+    def named(self, place: int) -> tuple[int, int]:
+        """Source index and draw number of window `place`."""
+        if place // CHUNK != self._chunk:
+            self._chunk = place // CHUNK
+            self._sources, self._draws = self.chunk(self._chunk)
+        return int(self._sources[place % CHUNK]), int(self._draws[place % CHUNK])
+
+    def chunk(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Source indices and draw numbers of windows `number` * `CHUNK` and following, both int64."""
+        sources, before = self._taken(number * CHUNK, min(self.count, (number + 1) * CHUNK))
+        rng = _rng(self.seed, f"interleave {number}" if number else "interleave")
+        for start in range(0, len(sources), BLOCK):
+            rng.shuffle(sources[start : start + BLOCK])
+        draws = np.empty(len(sources), dtype=np.int64)
+        for index, first in enumerate(before):
+            mine = sources == index
+            draws[mine] = np.arange(first, first + mine.sum())
+        return sources, draws
+
+    def _taken(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sources that stand at `start` to `stop` on the axis, and how often each stands before.
+
+        Before a point x of the axis stand x * s draws of a source, give or take one; so what stands at rank `start`
+        lies within as many units of the point `start` as there are sources, and no draw further away is looked at.
+        """
+        near = len(self.shares) + 2
+        first = np.maximum(0, np.floor((start - near) * self.shares)).astype(np.int64)
+        last = np.ceil((stop + near) * self.shares).astype(np.int64) + 1
+        draws = [np.arange(low, high) for low, high in zip(first, last, strict=True)]
+        places = np.concatenate([(found + 0.5) / share for found, share in zip(draws, self.shares, strict=True)])
+        sources = np.repeat(np.arange(len(draws)), last - first)[np.argsort(places, kind="stable")]
+        skipped = start - int(first.sum())
+        before = first + np.bincount(sources[:skipped], minlength=len(draws))
+        return sources[skipped : skipped + stop - start], before
 
 
 def _rng(seed: int, what: str) -> np.random.Generator:

@@ -1,12 +1,12 @@
 """Checkpoints of a training run: whole or not at all, checksummed, the last few kept, `latest` naming the newest.
 
     checkpoints/step-000400/state.json              Manifest: where the run stood, and a digest of every file
-    checkpoints/step-000400/*                       one process: a Hugging Face folder
+    checkpoints/step-000400/*                       a Hugging Face folder; under torchrun without its weights
     checkpoints/step-000400/train_state/*           moments and counters of the optimizer; under torchrun weights, too
 
 All numbers lie in safetensors files, so reading a checkpoint runs nothing of it. Under torchrun every process writes
 its own slices (torch.distributed.checkpoint) while training goes on. Any number of processes reads what any
-other wrote.
+other wrote, and so does everything that reads a Hugging Face folder with `model.stored`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from llemma.core.console import Console
 from llemma.core.errors import DataError, LlemmaError, MissingError
 from llemma.core.files import disk_error, file_digest, read_json, replacing, write_json
 from llemma.model import weights
+from llemma.model.stored import sharded
 from llemma.tokens.tokenizer import Tokenizer
 from llemma.train.feed import Span
 from llemma.train.guard import Journal, Seen
 from llemma.train.mesh import Mesh
 from llemma.train.optim import Optimizers
-from llemma.train.sharding import gathered
+from llemma.train.sharding import fill, gathered
 
 STATE = "train_state"
 
@@ -104,10 +105,11 @@ def damaged(folder: Path, manifest: Manifest, mesh: Mesh) -> str:
 def restore(folder: Path, model: nn.Module, optimizers: Optimizers) -> TrainState:
     """Load a checkpoint into model and optimizers, however either is divided; returns where its run stood."""
     try:
-        if not (folder / "config.json").is_file():
+        if sharded(folder):
             _read(folder / STATE, dict(model.named_parameters()))
         elif hasattr(model, "inner"):  # transformers' own module has other names on disk
-            weights.restore(model, folder)
+            cut = any(hasattr(weight, "full_tensor") for weight in model.parameters())
+            weights.restore(model, folder, fill if cut else None)
         else:
             _read(folder, dict(model.named_parameters()))
         moments = _like(_sizes(folder / STATE), optimizers)
@@ -166,6 +168,10 @@ def export(model: nn.Module, folder: Path, tokenizer: Tokenizer, mesh: Mesh) -> 
     mesh.agree(None)
 
 
+def _write_settings(model: nn.Module, folder: Path, tokenizer: Tokenizer) -> None:
+    weights.save_settings(model, folder, tokenizer=tokenizer.path.parent, bos=tokenizer.bos, eos=tokenizer.eos)
+
+
 def _write_weights(model: nn.Module, folder: Path, tokenizer: Tokenizer) -> None:
     weights.save(model, folder, tokenizer=tokenizer.path.parent, bos=tokenizer.bos, eos=tokenizer.eos)
 
@@ -205,6 +211,7 @@ class Writer:
         if self.mesh.leader:
             shutil.rmtree(folder, ignore_errors=True)
             (folder / STATE).mkdir(parents=True)
+            _write_settings(model, folder, self.tokenizer)
         self.mesh.agree(None)
         self.group = self.group or dist.new_group(backend="gloo")  # its own: it is used beside the steps
         tensors = {**{name: weight.detach() for name, weight in model.named_parameters()}, **optimizers.state()}
@@ -216,7 +223,8 @@ class Writer:
 
         def finished() -> dict[str, str]:
             copied.result()
-            return digests(folder / STATE, folder, mine)
+            settings = digests(folder, folder, "*") if self.mesh.leader else {}
+            return settings | digests(folder / STATE, folder, mine)
 
         self.under_way = self.pool.submit(finished), folder, state
 

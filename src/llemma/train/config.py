@@ -84,8 +84,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Steps left out one after the other that lead back to the last checkpoint and past their data."""
     max_rollbacks: int = 5
     """Rollbacks before the run ends with an error."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Precision of the matrix products; weights and optimizer stay float32."""
+    precision: Literal["bf16", "fp32", "fp8"] = "bf16"
+    """Precision of the matrix products; weights and optimizer stay float32. `fp8`: bfloat16, and eight bits in the
+    products of the inner layers, on GPUs that have them."""
     document_mask: bool = False
     """Attention stays within a document, where a window holds several."""
     checkpointing: Literal["none", "selective", "full"] = "none"
@@ -97,6 +98,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Compile the layers: minutes before the first step, faster ones after it."""
     replicas: int = 1
     """Copies of the model under torchrun; each is divided among its share of the processes."""
+    tensor_parallel: int = 1
+    """Processes under torchrun that compute each window together, each with a share of the heads and of the MLP's
+    width; they must be neighbours with fast links, the GPUs of one machine."""
     seed: int = 0
     log_every: int = 10
     """Steps between two lines of metrics."""
@@ -148,7 +152,14 @@ class SweepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Keep the weights of every run, not its losses alone."""
 
 
-AT_LEAST = {"rollback_after": 1, "replicas": 1, "keep_checkpoints": 1, "checkpoint_every": 1, "log_every": 1}
+AT_LEAST = {
+    "rollback_after": 1,
+    "replicas": 1,
+    "tensor_parallel": 1,
+    "keep_checkpoints": 1,
+    "checkpoint_every": 1,
+    "log_every": 1,
+}
 NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
 
 

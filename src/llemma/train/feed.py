@@ -19,12 +19,10 @@ from llemma.tokens.packing import Packed
 from llemma.tokens.store import Store
 from llemma.train.config import TrainConfig
 from llemma.train.mesh import Mesh
+from llemma.train.objective import IGNORED
 
 Span = tuple[int, int]
 """Places from the first to before the second."""
-
-UNLABELLED = -100
-"""In the place of an id that is not to be predicted, as in transformers and torch."""
 
 
 def joined(spans: Sequence[Span]) -> list[Span]:
@@ -53,16 +51,16 @@ class Feed:
     def __init__(
         self, stores: Mapping[str, Store], planned: Sequence[Share], config: TrainConfig, steps: int, mesh: Mesh
     ) -> None:
-        if config.batch % mesh.size:
+        if config.batch % mesh.readers:
             raise RecipeError(
-                f"a batch of {config.batch} windows cannot be divided among {mesh.size} processes",
+                f"a batch of {config.batch} windows cannot be divided among {mesh.readers} processes",
                 where="train batch",
                 mend="choose a batch that is a multiple of the number of processes",
             )
         self.order = Order(dict(stores), planned, config.context, config.seed)
         self.order.windows = [_packed(windows) for windows in self.order.windows]
-        self.sources, self.draws = self.order.schedule(steps * config.batch)
-        self.drawn = np.bincount(self.sources, minlength=len(self.order.names))
+        self.schedule = self.order.schedule(steps * config.batch)
+        self.drawn = self.schedule.drawn
         self.batch, self.mesh = config.batch, mesh
         self.left_out: list[Span] = []
         packed = {n: w for n, w in zip(self.order.names, self.order.windows, strict=True) if isinstance(w, Packed)}
@@ -83,22 +81,22 @@ class Feed:
 
     def mine(self, step: int) -> list[int]:
         """This process' part of `places`."""
-        rows = self.batch // self.mesh.size
-        return self.places(step)[self.mesh.rank * rows : (self.mesh.rank + 1) * rows]
+        rows = self.batch // self.mesh.readers
+        return self.places(step)[self.mesh.reader * rows : (self.mesh.reader + 1) * rows]
 
     def windows(self, step: int) -> Tensor:
-        """This process' windows of a step: ids (rows, context + 1)."""
+        """This process' windows of a step, in main memory: ids (rows, context + 1)."""
         rows = [self.order.window(*self._named(place)) for place in self.mine(step)]
-        return torch.from_numpy(np.stack(rows)).to(self.mesh.device)
+        return torch.from_numpy(np.stack(rows))
 
     def documents(self, step: int) -> Tensor:
         """(rows, context + 1): which document each id of `windows` belongs to, counted from the left."""
         named = (self._named(place) for place in self.mine(step))
         rows = [self.order.windows[source].documents(draw) for source, draw in named]
-        return torch.from_numpy(np.stack(rows)).to(self.mesh.device)
+        return torch.from_numpy(np.stack(rows))
 
     def labels(self, step: int) -> Tensor | None:
-        """(rows, context): the ids to predict at each place of `windows`, `UNLABELLED` where nothing is learned; None
+        """(rows, context): the ids to predict at each place of `windows`, `IGNORED` where nothing is learned; None
         where everything is."""
         if not self.labelled:
             return None
@@ -108,14 +106,31 @@ class Feed:
             windows = self.order.windows[source]
             if isinstance(windows, Packed):
                 learned = torch.from_numpy(windows.answers(draw)[1:]).to(found.device)
-                found[row, ~learned] = UNLABELLED
+                found[row, ~learned] = IGNORED
         return found
 
     def _named(self, place: int) -> tuple[int, int]:
         """Source and draw of a place. Places beyond the plan (data was left out) go round it again, with new draws."""
-        again, place = divmod(place, len(self.sources))
-        source = int(self.sources[place])
-        return source, int(self.draws[place]) + again * int(self.drawn[source])
+        again, place = divmod(place, self.schedule.count)
+        source, draw = self.schedule.named(place)
+        return source, draw + again * int(self.drawn[source])
+
+
+def sampled(store: Store, context: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """At most `count` evenly spaced windows of a validation store, (rows, context + 1), and the ids to predict in them,
+    (rows, context). Of a store with answers whole conversations, `IGNORED` where nothing is learned."""
+    if store.answers is not None:
+        packed = Packed(store, context, seed)
+        numbers = [i * packed.count // min(count, packed.count) for i in range(min(count, packed.count))]
+        rows = torch.from_numpy(np.stack([packed.window(number) for number in numbers]))
+        learned = torch.from_numpy(np.stack([packed.answers(number) for number in numbers]))
+        return rows, rows[:, 1:].masked_fill(~learned[:, 1:], IGNORED)
+    possible = (store.info.tokens - 1) // context
+    wanted = max(0, min(possible, count))
+    starts = [int(i * possible / wanted) * context for i in range(wanted)]
+    ids = [store.ids[start : start + context + 1].astype(np.int64) for start in starts]
+    rows = torch.from_numpy(np.stack(ids) if ids else np.zeros((0, context + 1), np.int64))
+    return rows, rows[:, 1:]
 
 
 def _packed(windows: Windows) -> Windows:

@@ -28,9 +28,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     mfu: float = 0.40
     price: float
 
-    def peak(self, precision: Literal["bf16", "fp32"]) -> float:
-        """FLOP/s of dense matrix products in this precision."""
-        return self.bf16 if precision == "bf16" else self.fp32
+    def peak(self, precision: Literal["bf16", "fp32", "fp8"]) -> float:
+        """FLOP/s of dense matrix products in this precision; for fp8 those of bf16, so that the MFU shows the gain."""
+        return self.fp32 if precision == "fp32" else self.bf16
 
 
 # Memory: the data sheets' gigabytes as 1e9 bytes, a few percent less than what the driver shows. Rates: dense, that is

@@ -101,7 +101,7 @@ def _exposed(shape: Shape, config: TrainConfig, layout: Layout, device: Device, 
 
 def _data_parallel(shape: Shape, config: TrainConfig, layout: Layout, device: Device) -> float:
     """Seconds of gathering weights twice and summing gradients in float32 once, which overlap with arithmetic."""
-    mine, size = parameters(shape) / layout.tensor, 2 if config.precision == "bf16" else 4
+    mine, size = parameters(shape) / layout.tensor, 4 if config.precision == "fp32" else 2
     sharded = mine * (2 * size + 4) * (layout.shard - 1) / layout.shard
     summed = 2 * 4 * mine / layout.shard * (layout.replica - 1) / layout.replica
     near = device.link if layout.shard * layout.tensor <= device.node else device.network
@@ -111,7 +111,7 @@ def _data_parallel(shape: Shape, config: TrainConfig, layout: Layout, device: De
 def _tensor_parallel(shape: Shape, config: TrainConfig, layout: Layout, device: Device, tokens: int) -> float:
     """Seconds of eight gathers or scatters of the stream a layer (four forward, four backward), which do not
     overlap."""
-    size = 2 if config.precision == "bf16" else 4
+    size = 4 if config.precision == "fp32" else 2
     sent = tokens * shape.hidden_size * size * (layout.tensor - 1) / layout.tensor
     return 8 * shape.num_hidden_layers * sent / device.link
 
@@ -170,15 +170,11 @@ def candidates(
 ) -> Iterator[Layout]:
     """All layouts on exactly this many GPUs that a step can be divided into; what is given is kept.
 
-    Tensor parallelism stays within a node and divides heads; weights are sharded over all other GPUs or over a node's.
+    Tensor parallelism is the recipe's, or stays within a node and divides heads; weights are sharded over all other
+    GPUs or over a node's.
     """
-    for tensor in (1, 2, 4, 8):
-        if (
-            gpus % tensor
-            or tensor > device.node
-            or shape.num_key_value_heads % tensor
-            or shape.num_attention_heads % tensor
-        ):
+    for tensor in _tensors(shape, config):
+        if gpus % tensor or tensor > device.node:
             continue
         ranks = gpus // tensor
         if config.batch % ranks:
@@ -190,6 +186,15 @@ def candidates(
                     checkpointing,
                     loss_chunk,
                 )
+
+
+def _tensors(shape: Shape, config: TrainConfig) -> list[int]:
+    """In how many parts the layers may be cut (`train.tensor.check`)."""
+    if config.tensor_parallel > 1:
+        return [config.tensor_parallel]
+    cut = (shape.num_attention_heads, shape.num_key_value_heads, shape.intermediate_size, shape.vocab_size)
+    possible = (1,) if config.optimizer == "muon" else (1, 2, 4, 8)
+    return [parts for parts in possible if not any(size % parts for size in (*cut, config.context))]
 
 
 def _variants(layout: Layout, checkpointing: Checkpointing | None, loss_chunk: int | None) -> Iterator[Layout]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import msgspec
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,18 +27,20 @@ from llemma.tokens.mixture import shares
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import branch, checkpoint, guard, metrics
+from llemma.train.ahead import Ahead
 from llemma.train.checkpoint import TrainState
 from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.feed import Feed, joined
+from llemma.train.feed import Feed, joined, sampled
 from llemma.train.guard import Guard
 from llemma.train.mesh import Mesh, current
 from llemma.train.metrics import Clock, Metrics
+from llemma.train.objective import IGNORED
 from llemma.train.optim import Optimizers
 from llemma.train.plan import flops_per_token, plan, shape_of
 from llemma.train.schedule import schedule
-from llemma.train.sharding import Start, lay_out
+from llemma.train.sharding import Start, lay_out, release
 
-VERSION = 2
+VERSION = 3
 RESUME = "the same command goes on from there"
 POISON = "LLEMMA_POISON"
 """For tests: places `FIRST:STOP` of windows whose loss is not a number."""
@@ -78,7 +79,7 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.console, self.tokenizer = run, config, console, tokenizer
         self.validation = dict(validation)
-        self.mesh: Mesh = current()
+        self.mesh: Mesh = current().arrange(config.tensor_parallel)
         self.start = Start(config, tokenizer, init, shape, console)
         self.objective = lay_out(self.start, self.mesh)
         self.model = cast(Llama, self.objective.network)  # one of transformers has the same face
@@ -89,6 +90,7 @@ class Trainer:
         self.plan = msgspec.structs.replace(self.plan, mixture=mixture)
         self.flops = flops_per_token(sizes, config.context)
         self.feed = Feed(train, mixture, config, self.plan.steps, self.mesh)
+        self.ahead = Ahead(self.feed, self.mesh.device, documents=config.document_mask)
         self.optimizers = Optimizers(self.model, config)
         self.work: str = self.mesh.agree(self._work(init, shape, train) if self.mesh.leader else "")
         self.journal = self.mesh.agree(guard.read_journal(run, self.work))
@@ -97,8 +99,9 @@ class Trainer:
 
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
-        stores = {name: file_digest(store.path / "tokens.bin") for name, store in sorted(train.items())}
-        config = msgspec.structs.replace(self.config, parity_check=True, trackers=[], keep_checkpoints=1)
+        stores = {name: _content(store) for name, store in sorted(train.items())}
+        same: dict[str, Any] = {"parity_check": True, "trackers": [], "keep_checkpoints": 1}  # change no number
+        config = msgspec.structs.replace(self.config, **same, replicas=1, tensor_parallel=1)
         trunk = branch.identity(self.run, self.config.branch) if self.config.branch else ""
         start = weights.identity(init) if init else shape
         return digest(VERSION, config, start, self.tokenizer.digest, stores, trunk)
@@ -110,7 +113,7 @@ class Trainer:
             write_json(self.run / "plan.json", self.plan)
         state = self._begin()
         rows = self._rows(state.step)
-        with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar:
+        with self.console.progress(f"train {self.run.name}", self.plan.steps, "steps") as bar, self.ahead:
             bar.resume(state.step)
             with deferred(self.console) as self.pending:
                 state = self._steps(state, rows, bar)
@@ -135,7 +138,7 @@ class Trainer:
             return state
         if self.start.init is not None and self.config.init and self.config.parity_check:
             self._check_parity(self.start.init)
-        return self._first(again=self.mesh.distributed)
+        return self._first(again=self.mesh.distributed and not self.start.foreign)
 
     def _first(self, *, again: bool) -> TrainState:
         """The state before step 1, or that of the run to branch from; `again`: the network has other weights by now."""
@@ -213,28 +216,28 @@ class Trainer:
     def _gradients(self, step: int) -> tuple[float, bool, bool]:
         """Forward and backward; of all processes together: the loss (nats a token), whether one was asked to stop, and
         whether all have written the checkpoint under way."""
-        windows = self.feed.windows(step)
-        documents = self.feed.documents(step) if self.config.document_mask else None
-        micro, tokens = self.config.micro_batch or len(windows), self.config.batch * self.config.context
-        labels = self.feed.labels(step)
-        if labels is not None:
-            tokens = max(1, round(self.mesh.sums([float((labels >= 0).sum())])[0]))
+        windows, documents, labels = self.ahead.take(step, last=step + 1 == self.plan.steps)
+        micro, tokens, readers = self.config.micro_batch or len(windows), self._counted(labels), self.mesh.readers
         total = torch.zeros((), dtype=torch.float64, device=windows.device)
         for start in range(0, len(windows), micro):
             rows = slice(start, start + micro)
-            minimised, nats = self.objective(
-                windows[rows],
-                None if documents is None else documents[rows],
-                None if labels is None else labels[rows],
-            )
+            parts = (None if part is None else part[rows] for part in (documents, labels))
+            minimised, nats = self.objective(windows[rows], *parts)
             if self._poisoned(step):
                 minimised, nats = minimised * math.nan, nats * math.nan
             # FSDP takes the mean of the processes' gradients, and the batch has one sum
-            (minimised * self.mesh.size / tokens if self.mesh.size > 1 else minimised / tokens).backward()
+            (minimised * readers / tokens if readers > 1 else minimised / tokens).backward()
             total += (nats.detach() / tokens).double()
         asked, ready = self.pending.requested, self.writer.ready
         loss, stops, written = self.mesh.sums([float(total), float(asked), float(ready)])
-        return loss, stops > 0, written == self.mesh.size
+        return loss / self.mesh.tensor, stops > 0, written == self.mesh.size
+
+    def _counted(self, labels: Tensor | None) -> int:
+        """Tokens of a step that count in its loss, of all processes together; at least 1."""
+        if labels is None:
+            return self.config.batch * self.config.context
+        (found,) = self.mesh.sums([float((labels != IGNORED).sum())])
+        return max(1, int(found) // self.mesh.tensor)
 
     def _poisoned(self, step: int) -> bool:
         first, _, stop = os.environ.get(POISON, "").partition(":")
@@ -322,27 +325,33 @@ class Trainer:
         self.model.eval()
         bits = {name: self._bits_per_byte(store) for name, store in self.validation.items()}
         self.model.train()
+        release(self.objective)
         row = {"step": step, "tokens": step * self.config.batch * self.config.context, "validation": bits}
         self._log(rows, row)
         return row
 
     def _bits_per_byte(self, store: Store) -> float:
-        """Estimate from at most `validation_windows` evenly spaced windows: nats a token over bytes a token."""
-        context = self.config.context
-        possible = (store.info.tokens - 1) // context
-        wanted = min(possible, self.config.validation_windows)
-        if not wanted:
+        """Estimate from at most `validation_windows` evenly spaced windows: nats a token over bytes a token. Of a store
+        of questions and answers, on the answers alone."""
+        rows, labels = sampled(store, self.config.context, self.config.validation_windows, self.config.seed)
+        counted = int((labels != IGNORED).sum())
+        if not counted:
             return math.nan
-        starts = [int(i * possible / wanted) * context for i in range(wanted)]
-        rows = np.stack([store.ids[s : s + context + 1].astype(np.int64) for s in starts])
-        nats = self._nats(list(torch.split(torch.from_numpy(rows).to(self.mesh.device), 16))) / (wanted * context)
+        pairs = zip(torch.split(rows, 16), torch.split(labels, 16), strict=True)
+        nats = self._nats([(ids.to(self.mesh.device), asked.to(self.mesh.device)) for ids, asked in pairs]) / counted
         return nats / math.log(2) * store.info.tokens / store.info.text_bytes
 
-    def _nats(self, batches: list[Tensor]) -> float:
-        """The summed loss of batches that the processes share; all compute equally often, as FSDP needs."""
+    def _nats(self, batches: list[tuple[Tensor, Tensor]]) -> float:
+        """The summed loss of (windows, labels) that the processes share; all compute equally often, as FSDP needs."""
         total = 0.0
-        for first in range(0, len(batches), self.mesh.size):
-            mine = first + self.mesh.rank
-            nats = float(self.objective(batches[mine % len(batches)])[1])
+        for first in range(0, len(batches), self.mesh.readers):
+            mine = first + self.mesh.reader
+            windows, labels = batches[mine % len(batches)]
+            nats = float(self.objective(windows, labels=labels)[1])
             total += nats if mine < len(batches) else 0.0
-        return self.mesh.sums([total])[0]
+        return self.mesh.sums([total])[0] / self.mesh.tensor
+
+
+def _content(store: Store) -> list[str]:
+    """What names a store's tokens, and which of them are learned."""
+    return [file_digest(path) for name in ("tokens.bin", "answers.bin") if (path := store.path / name).is_file()]

@@ -87,11 +87,11 @@ def _optimizer(shape: Shape, config: TrainConfig) -> int:
 
 
 def _element(config: TrainConfig) -> int:
-    return 2 if config.precision == "bf16" else 4
+    return 4 if config.precision == "fp32" else 2
 
 
 def _autocast(config: TrainConfig, layout: Layout) -> bool:
-    return layout.gpus == 1 and config.precision == "bf16"
+    return layout.gpus == 1 and config.precision != "fp32"
 
 
 def _communication(shape: Shape, config: TrainConfig, layout: Layout) -> int:
@@ -138,7 +138,7 @@ def _layer_bytes(shape: Shape, config: TrainConfig, layout: Layout, policy: Chec
 
 
 def _plain(config: TrainConfig, cpu: bool) -> bool:
-    return cpu and config.precision == "bf16" and config.context <= PLAIN_ATTENTION_POSITIONS
+    return cpu and config.precision != "fp32" and config.context <= PLAIN_ATTENTION_POSITIONS
 
 
 def _loss(shape: Shape, config: TrainConfig, layout: Layout) -> int:

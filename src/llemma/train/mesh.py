@@ -30,6 +30,8 @@ class Mesh:
 
     def __init__(self, rank: int = 0, size: int = 1, device: str = "", *, distributed: bool = False) -> None:
         self.rank, self.size, self.distributed = rank, size, distributed
+        self.tensor = 1
+        """Processes that compute each window together (`arrange`)."""
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.busy = False
         """Whether a phase is being trained: then an error of one process is for the launcher to end."""
@@ -39,6 +41,27 @@ class Mesh:
     def leader(self) -> bool:
         """Whether this process writes and talks."""
         return self.rank == 0
+
+    @property
+    def readers(self) -> int:
+        """Groups of processes that read different windows."""
+        return self.size // self.tensor
+
+    @property
+    def reader(self) -> int:
+        """The number of this process' group."""
+        return self.rank // self.tensor
+
+    def arrange(self, tensor: int) -> Mesh:
+        """Let each `tensor` neighbours compute the same windows together (tensor parallelism); returns the mesh."""
+        if self.size % tensor:
+            raise RecipeError(
+                f"{self.size} processes cannot form groups of {tensor}",
+                where="train tensor_parallel",
+                mend="start a multiple of that number with torchrun, or change tensor_parallel",
+            )
+        self.tensor = tensor
+        return self
 
     def agree(self, value: T) -> T:
         """The leader's `value`, in all processes."""
@@ -69,17 +92,17 @@ class Mesh:
         return all(self.gather(yes))
 
     def devices(self, replicas: int) -> DeviceMesh:
-        """The processes as `replicas` copies of the model, each in slices (FSDP; HSDP where there are several)."""
-        if self.size % replicas:
+        """The processes as `replicas` copies of the model, each in slices (FSDP; HSDP where there are several), each
+        slice computed by `tensor` neighbours."""
+        if self.readers % replicas:
             raise RecipeError(
-                f"{self.size} processes cannot hold {replicas} copies of the model",
+                f"{self.readers} processes cannot hold {replicas} copies of the model",
                 where="train replicas",
                 mend="start a multiple of that number, or change replicas",
             )
-        if replicas == 1:
-            return init_device_mesh(self.device.type, (self.size,), mesh_dim_names=("shard",))
-        shape, names = (replicas, self.size // replicas), ("replicate", "shard")
-        return init_device_mesh(self.device.type, shape, mesh_dim_names=names)
+        axes = {"replicate": replicas, "shard": self.readers // replicas, "tensor": self.tensor}
+        used = {name: size for name, size in axes.items() if size > 1 or name == "shard"}
+        return init_device_mesh(self.device.type, tuple(used.values()), mesh_dim_names=tuple(used))
 
 
 _current: list[Mesh] = []

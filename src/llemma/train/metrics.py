@@ -152,7 +152,7 @@ def peak(device: torch.device, config: TrainConfig) -> float:
         for end in range(len(words), 0, -1):  # "NVIDIA H100 80GB HBM3"
             with contextlib.suppress(UsageError):
                 return hardware.find(" ".join(words[:end])).peak(config.precision)
-    return measured_peak(device, torch.bfloat16 if config.precision == "bf16" else torch.float32)
+    return measured_peak(device, torch.float32 if config.precision == "fp32" else torch.bfloat16)
 
 
 @torch.no_grad()

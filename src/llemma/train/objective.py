@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llemma.core.errors import RecipeError
-from llemma.model.llama import Llama, causal_mask
+from llemma.model import packing
+from llemma.model.llama import Llama
 from llemma.train.config import TrainConfig
 
-UNLABELLED = -100
-"""In the place of an id that is not to be predicted, as in transformers and torch."""
+if TYPE_CHECKING:
+    from llemma.train.tensor import Split  # needs DTensor, a second of imports
+
+IGNORED = -100
+"""The label of a place where nothing is asked for (torch's and transformers' convention)."""
 
 
 class Objective(nn.Module):
@@ -32,58 +36,73 @@ class Objective(nn.Module):
                 mend="leave them out, or choose a checkpoint of a family that is covered",
             )
         self.network, self.config, self.autocast = network, config, autocast
+        self.split: Split | None = None
+        """How tensor parallelism divides the logits; None without it."""
 
     def forward(
         self, windows: Tensor, documents: Tensor | None = None, labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """`documents`, shaped as `windows`, number the documents that attention stays within; `labels` (rows, T) are
-        the ids to predict, or -100 where nothing is learned."""
+        """`documents`, shaped as `windows`, number the documents that attention stays within (on the host, so that
+        nothing waits for a GPU); `labels` (rows, T), aligned with the windows from their second id on, say what is
+        asked for at each place, `IGNORED` where nothing is; None: every next id."""
         ids, targets = windows[:, :-1], (windows[:, 1:] if labels is None else labels).flatten()
-        where: dict[str, Any] = {} if documents is None else {"mask": document_mask(documents[:, :-1])}
+        where = {} if documents is None else {"mask": self._within(documents[:, :-1], ids.device)}
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.autocast):
-            if self.config.loss_chunk:
+            if self.config.loss_chunk or self.split is not None:
                 return self._chunked(ids, targets, where)
             logits = self.network(ids, **where)
-        counted = targets != UNLABELLED
-        return _minimised(logits.flatten(0, 1)[counted].float(), targets[counted], self.config.z_loss)
+        return _minimised(logits.float().flatten(0, 1), targets, self.config.z_loss)
+
+    def _within(self, documents: Tensor, device: torch.device) -> Any:
+        """What keeps attention within `documents` (B, T)."""
+        assert isinstance(self.network, Llama)
+        how = packing.way(device, half=self.config.precision != "fp32", slides=self.network.config.slides)
+        return packing.seen(documents, device, how)
 
     def _chunked(self, ids: Tensor, targets: Tensor, where: dict[str, Any]) -> tuple[Tensor, Tensor]:
         assert isinstance(self.network, Llama)
-        counted = targets != UNLABELLED
-        hidden, weight = self.network.hidden(ids, **where).flatten(0, 1)[counted], self.network.lm_head.weight
-        targets = targets[counted]
+        hidden, weight = self.network.hidden(ids, **where), self.network.lm_head.weight
+        if self.split is not None:
+            hidden, weight = self.split.whole(hidden), self.split.mine(weight)
         dtype = torch.bfloat16 if self.autocast else weight.dtype
-        return chunked_loss(hidden.to(dtype), weight.to(dtype), targets, self.config.loss_chunk, self.config.z_loss)
-
-
-def document_mask(documents: Tensor) -> Tensor:
-    """(B, T) document numbers -> (B, 1, T, T), True where a query may look: at its own document, up to itself.
-
-    Rotary positions need not start anew: attention depends on their differences alone.
-    """
-    same = documents[:, None, :, None] == documents[:, None, None, :]
-    return same & causal_mask(0, documents.shape[1], documents.device)
+        chunk = self.config.loss_chunk or targets.numel()
+        flat = hidden.flatten(0, 1).to(dtype)
+        return chunked_loss(flat, weight.to(dtype), targets, chunk, self.config.z_loss, self.split)
 
 
 def _minimised(logits: Tensor, targets: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
-    nats = F.cross_entropy(logits, targets, reduction="sum")
-    return (nats + z_loss * logits.logsumexp(-1).square().sum() if z_loss else nats), nats
+    nats = F.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORED)
+    if not z_loss:
+        return nats, nats
+    return nats + z_loss * logits.logsumexp(-1).square().masked_fill(targets == IGNORED, 0).sum(), nats
 
 
-def chunked_loss(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z_loss: float) -> tuple[Tensor, Tensor]:
+def chunked_loss(
+    hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z_loss: float, split: Split | None = None
+) -> tuple[Tensor, Tensor]:
     """Cross-entropy of `hidden` (N, D) under the output matrix `weight` (V, D), with logits for `chunk` rows at a time.
 
     Returns the sum with z-loss and without, float32. Gradients are made on the way forward, so no logits are kept and
-    none are made twice.
+    none are made twice. With `split`, `weight` is this process' rows of the matrix, and the gradient of `hidden` its
+    part of the sum.
     """
     if torch.is_grad_enabled():
-        total, nats = _Chunked.apply(hidden, weight, targets, chunk, z_loss)  # type: ignore[no-untyped-call]
+        total, nats = _Chunked.apply(hidden, weight, targets, chunk, z_loss, split)  # type: ignore[no-untyped-call]
         return total, nats
     parts = [
-        _minimised((rows @ weight.T).float(), wanted, z_loss)
+        _judged((rows @ weight.T).float(), wanted, z_loss, split)
         for rows, wanted in zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True)
     ]
     return torch.stack([total for total, _ in parts]).sum(), torch.stack([nats for _, nats in parts]).sum()
+
+
+def _judged(logits: Tensor, targets: Tensor, z_loss: float, split: Split | None) -> tuple[Tensor, Tensor]:
+    if split is None:
+        return _minimised(logits, targets, z_loss)
+    counted = targets != IGNORED
+    sums, asked = split.log_sums(logits.logsumexp(-1)), split.asked(logits, targets)
+    nats = ((sums - asked) * counted).sum()
+    return nats + z_loss * (sums.square() * counted).sum(), nats
 
 
 class _Chunked(torch.autograd.Function):
@@ -92,22 +111,28 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z_loss: float
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, z_loss: float, split: Split | None
     ) -> tuple[Tensor, Tensor]:
         by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight, dtype=torch.float32)
         nats = squares = torch.zeros((), device=hidden.device)
         for start in range(0, len(hidden), chunk):
-            rows, wanted = hidden[start : start + chunk], targets[start : start + chunk, None]
+            rows, wanted = hidden[start : start + chunk], targets[start : start + chunk]
+            counted = (wanted != IGNORED)[:, None]
             logits = (rows @ weight.T).float()
             sums = logits.logsumexp(-1, keepdim=True)
-            nats = nats + (sums - logits.gather(1, wanted)).sum()
+            if split is None:
+                inside, asked = counted, logits.gather(1, wanted.clamp(min=0)[:, None])
+            else:
+                sums, asked, inside = split.log_sums(sums), split.asked(logits, wanted)[:, None], split.inside(wanted)
+            nats = nats + ((sums - asked) * counted).sum()
             slope = logits.sub_(sums).exp_()
             if z_loss:
-                squares = squares + sums.square().sum()
+                squares = squares + (sums.square() * counted).sum()
                 slope *= 1 + 2 * z_loss * sums
-            slope = slope.scatter_add_(1, wanted, slope.new_full(wanted.shape, -1.0)).to(hidden.dtype)
-            by_hidden[start : start + chunk] = slope @ weight
-            by_weight += slope.T @ rows
+            place = (wanted if split is None else wanted - split.first)[:, None].clamp(0, len(weight) - 1)
+            slope = slope.scatter_add_(1, place, -inside.to(slope.dtype)).to(hidden.dtype)
+            by_hidden[start : start + chunk] = (slope @ weight) * counted
+            by_weight += slope.T @ (rows * counted)
         ctx.save_for_backward(by_hidden, by_weight.to(weight.dtype))
         ctx.mark_non_differentiable(nats)
         return nats + z_loss * squares, nats
@@ -115,4 +140,4 @@ class _Chunked(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:  # that of `nats` is for reading only
         by_hidden, by_weight = ctx.saved_tensors
-        return by_hidden * grads[0], by_weight * grads[0], None, None, None
+        return by_hidden * grads[0], by_weight * grads[0], None, None, None, None
