@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,9 @@ Step = Callable[[Document], Document | Drop]
 # Names become folder and file names; `dropped` is the ledger's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EXECUTORS = ("local", "ray", "slurm")
+DEDUP = ("minhash", "simhash")
+CHUNK_DEDUP = ("none", "default", "llemma")
+SPLIT_RULES = ("hash", "published")
 
 
 def open_sources(config: CorpusConfig) -> dict[str, Source]:
@@ -55,6 +58,11 @@ def guarded(config: CorpusConfig) -> CorpusConfig:
         already = source.kind == "without-tests"
         sources[name] = source if already else structs.replace(source, kind="without-tests", options=options)
     return structs.replace(config, sources=sources)
+
+
+def with_chunks(source: SourceConfig, config: CorpusConfig) -> SourceConfig:
+    """A source with its way to find chunk duplicates, the corpus' own where it names none."""
+    return structs.replace(source, chunk_dedup=source.chunk_dedup or config.chunk_dedup)
 
 
 def open_source(config: SourceConfig, path: str) -> Source:
@@ -113,13 +121,18 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
         yield "corpus.sources: no source at all"
     if not 0 < config.dedup_threshold <= 1:
         yield f"corpus.dedup_threshold: must be above 0 and at most 1, not {config.dedup_threshold}"
-    for key in ("decontaminate_ngram", "shard_bytes", "workers"):
+    for key in ("decontaminate_ngram", "shard_bytes", "workers", "merge_memory"):
         if getattr(config, key) < 1:
             yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
-    if config.executor not in EXECUTORS:
-        hint = suggest(config.executor, EXECUTORS) or f"known are {', '.join(EXECUTORS)}"
-        yield f"corpus.executor: unknown executor '{config.executor}'; {hint}"
+    yield from _one_of("corpus.executor", "executor", config.executor, EXECUTORS)
+    yield from _one_of("corpus.dedup", "way to find near-duplicates", config.dedup, DEDUP)
+    yield from _one_of("corpus.chunk_dedup", "way to find chunk duplicates", config.chunk_dedup, CHUNK_DEDUP)
     yield from _slurm_limits(config.slurm)
+
+
+def _one_of(path: str, what: str, value: str, known: Sequence[str]) -> Iterator[str]:
+    if value not in known:
+        yield f"{path}: unknown {what} '{value}'; {suggest(value, known) or 'known are ' + ', '.join(known)}"
 
 
 _WORD, _TIME, _SIZE = r"[A-Za-z0-9_.,@-]*", r"[0-9]+(?:[-:][0-9]+)*", r"[0-9]+[KMGT]?"
@@ -154,6 +167,9 @@ def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Ite
         yield f"{path}.subset: '{source.subset}' cannot name a folder of the corpus"
     if not 0 < source.keep <= 1:
         yield f"{path}.keep: must be above 0 and at most 1, not {source.keep}"
+    yield from _one_of(f"{path}.splits", "way to choose splits", source.splits, SPLIT_RULES)
+    if source.chunk_dedup is not None:
+        yield from _one_of(f"{path}.chunk_dedup", "way to find chunk duplicates", source.chunk_dedup, CHUNK_DEDUP)
     validation, test = split_shares(source, config)
     if min(validation, test) < 0 or validation + test >= 1:
         yield f"{path}: validation {validation} and test {test} must not be negative and must leave a train split"

@@ -34,10 +34,11 @@ class Row(msgspec.Struct):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """Documents and the bytes of their text in UTF-8."""
+    """Documents, the bytes of their text in UTF-8, and its tokens (0 where no tokenizer counted them)."""
 
     docs: int = 0
     bytes: int = 0
+    tokens: int = 0
 
 
 class SourceStats(msgspec.Struct, frozen=True):
@@ -53,7 +54,8 @@ class SourceStats(msgspec.Struct, frozen=True):
 
 
 class CorpusStats(msgspec.Struct, frozen=True):
-    """`stats.json`. `work` names all that decided the corpus; `shards` gives documents and file size of each shard."""
+    """`stats.json`. `work` names all that decided the corpus; `shards` gives documents and file size of each shard;
+    `tokenizer` is the file that counted tokens, empty where they are estimated."""
 
     work: str
     kept: Count
@@ -61,6 +63,7 @@ class CorpusStats(msgspec.Struct, frozen=True):
     subsets: dict[str, dict[str, Count]]
     sources: dict[str, SourceStats]
     shards: dict[str, Count]
+    tokenizer: str = ""
 
 
 def shard(subset: str, split: str, number: int) -> str:
