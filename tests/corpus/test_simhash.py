@@ -9,13 +9,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-WORDS = [f"w{number}" for number in range(2_000)]
-
 from llemma.corpus.copies import find_copies, index_texts
 from llemma.corpus.dedup import shingles
 from llemma.corpus.exchange import Limits
 from llemma.corpus.simhash import BITS, DISTANCE, SIMHASH, keys, simhash
 from llemma.corpus.words import word_hashes
+
+WORDS = [f"w{number}" for number in range(2_000)]
 
 
 @given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), max_size=DISTANCE))

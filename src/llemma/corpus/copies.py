@@ -37,12 +37,14 @@ Dropped = NDArray[np.bool_]
 class Index(msgspec.Struct, frozen=True):
     """All documents of a corpus, numbered through in blocks, as callables, so that columns may lie on disk.
 
-    Block i has the documents from `starts[i]` to `starts[i + 1]`. `texts(block)` is `(n, 2)`, `keys(block)` is
-    `(n, method.keys)`; `marks(documents)` is `(len, method.marks)`; `words(document)` are its word hashes.
+    Block i has the documents from `starts[i]` to `starts[i + 1]`. `ids(block)` is `(n,)` and `texts(block)` `(n, 2)`,
+    equal for equal ones; `keys(block)` is `(n, method.keys)`; `marks(documents)` is `(len, method.marks)`;
+    `words(document)` are its word hashes.
     """
 
     starts: Sequence[int]
     method: Method
+    ids: Callable[[int], Hashes]
     texts: Callable[[int], Hashes]
     keys: Callable[[int], Hashes]
     marks: Callable[[Sequence[int]], Marks]
@@ -229,6 +231,7 @@ def index_texts(texts: Sequence[str], method: Method = MINHASH, block: int = 100
     return Index(
         starts=starts,
         method=method,
+        ids=lambda number: np.arange(starts[number], starts[number + 1], dtype=np.uint64),
         texts=lambda number: equal[starts[number] : starts[number + 1]],
         keys=lambda number: keys[starts[number] : starts[number + 1]],
         marks=lambda documents: marks[list(documents)],

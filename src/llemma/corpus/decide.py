@@ -33,8 +33,12 @@ from llemma.corpus.exchange import Keys, Limits, Rows, keyed
 from llemma.corpus.languages.chunks import RULES, ChunkRule
 from llemma.corpus.layout import Row
 from llemma.corpus.staging import Staged
-from llemma.corpus.words import word_hashes
+from llemma.corpus.words import Hashes, word_hashes
 
+BLOCK = 5_000
+"""Documents whose columns are read at a time."""
+CHUNK_BLOCK = 50_000
+"""Chunks that are read at a time."""
 MERGE_VERSION = 2
 """Raise it whenever the same staged units give another corpus."""
 
@@ -88,6 +92,14 @@ class Table:
     def __len__(self) -> int:
         return self.starts[-1]
 
+    def blocks(self) -> list[tuple[Staged, int, int]]:
+        """Pieces of units, as (unit, first document, documents): of a unit of millions not all is read at a time."""
+        return [
+            (unit, first, min(BLOCK, len(unit) - first))
+            for _, unit in self.units
+            for first in range(0, len(unit), BLOCK)
+        ]
+
     def place(self, number: int) -> tuple[Staged, int]:
         """The unit of a document and its number in it."""
         unit = int(np.searchsorted(self.starts, number, side="right")) - 1
@@ -119,20 +131,19 @@ def decide(
     """Find all that keeps documents out: files of `COPY` rows named by `FATES` in `scratch`, and `dropped`, one byte a
     document."""
     table, limits = Table(sources), Limits(scratch / "met", config.merge_memory, workers)
+    index = _index(table, config)
     scratch.mkdir(parents=True, exist_ok=True)
     dropped = np.zeros(len(table), bool)
     _over_limit(table, dropped, scratch / "limit")
     with console.progress("find copies", 4, unit="passes") as bar:
-        ids = equal_keys(table.starts, lambda unit: table.units[unit][1].index()["id"], dropped)
-        repeated(ids, dropped, scratch / "ids", limits)
+        repeated(equal_keys(index.starts, index.ids, dropped), dropped, scratch / "ids", limits)
         bar.advance(1)
-        texts = equal_keys(table.starts, lambda unit: table.units[unit][1].index()["text"], dropped)
-        repeated(texts, dropped, scratch / "equal", limits)
+        repeated(equal_keys(index.starts, index.texts, dropped), dropped, scratch / "equal", limits)
         bar.advance(1)
         for rule in RULES.values():
             _chunks(table, rule, dropped, scratch, limits)
         bar.advance(1)
-        near_copies(_index(table, config), config.dedup_threshold, dropped, scratch / "near", limits)
+        near_copies(index, config.dedup_threshold, dropped, scratch / "near", limits)
         bar.advance(1)
     for later in ("chunks-llemma", "chunks-default", "near"):
         _settle(scratch / "equal", scratch / later)
@@ -140,17 +151,24 @@ def decide(
 
 
 def _index(table: Table, config: CorpusConfig) -> Index:
+    blocks = table.blocks()
     method = METHODS[config.dedup]
     if any(unit.method is not method for _, unit in table.units):
         raise LlemmaError("staged units were signed in another way", mend="remove .staging and build again")
     return Index(
-        starts=table.starts,
+        starts=[0, *np.cumsum([count for _, _, count in blocks]).tolist()],
         method=method,
-        texts=lambda unit: table.units[unit][1].index()["text"],
-        keys=lambda unit: table.units[unit][1].keys(),
+        ids=lambda number: _column(blocks[number], "id"),
+        texts=lambda number: _column(blocks[number], "text"),
+        keys=lambda number: blocks[number][0].keys(*blocks[number][1:]),
         marks=table.marks,
         words=lambda number: word_hashes(table.row(number).text.split()),
     )
+
+
+def _column(block: tuple[Staged, int, int], name: str) -> Hashes:
+    unit, first, count = block
+    return np.asarray(unit.index(first, count)[name])
 
 
 def _over_limit(table: Table, dropped: Dropped, file: Path) -> None:
@@ -190,13 +208,17 @@ def _repeating(table: Table, units: Sequence[int], dropped: Dropped) -> NDArray[
 
 
 def _chunk_keys(table: Table, units: Sequence[int], dropped: Dropped) -> Keys:
+    sizes = {unit: table.units[unit][1].record.chunks for unit in units}
+    blocks = [(unit, first) for unit, size in sizes.items() for first in range(0, size, CHUNK_BLOCK)]
+
     def block(place: int) -> Rows:
-        rows = table.units[units[place]][1].chunks()
-        numbers = rows["document"].astype(np.uint64) + np.uint64(table.starts[units[place]])
+        unit, first = blocks[place]
+        rows = table.units[unit][1].chunks(first, min(CHUNK_BLOCK, sizes[unit] - first))
+        numbers = rows["document"].astype(np.uint64) + np.uint64(table.starts[unit])
         alive = ~dropped[numbers]
         return keyed(numbers[alive], rows["chunk"][alive])
 
-    return Keys(len(units), block, sum(table.units[unit][1].record.chunks for unit in units))
+    return Keys(len(blocks), block, sum(sizes.values()))
 
 
 def _totals(table: Table) -> Callable[[int], int]:

@@ -25,7 +25,7 @@ from llemma.corpus.dedup import MINHASH, Method, text_number
 from llemma.corpus.exchange import Limits
 from llemma.corpus.words import word_hashes
 
-_BLOCK = 50_000  # rows whose columns are read at a time
+_BLOCK = 5_000  # rows whose columns are read at a time
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -148,6 +148,7 @@ class _Signed:
         return Index(
             starts=starts,
             method=self.method,
+            ids=lambda block: np.arange(starts[block], starts[block + 1], dtype=np.uint64),  # rows are not joined by id
             texts=lambda block: np.array(texts[starts[block] : starts[block + 1]]),
             keys=lambda block: np.array(keys[starts[block] : starts[block + 1]]),
             marks=lambda documents: marks[list(documents)],

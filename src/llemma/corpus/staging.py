@@ -243,13 +243,15 @@ class Staged:
         """How its chunks were taken, if they were."""
         return RULES.get(self.record.chunk_rule)
 
-    def index(self) -> NDArray[np.void]:
-        """One `RECORD` a document."""
-        return np.fromfile(self.folder / "index.bin", RECORD)
+    def index(self, start: int = 0, count: int = -1) -> NDArray[np.void]:
+        """One `RECORD` a document; of `count` documents from `start` on, where they are given."""
+        return np.fromfile(self.folder / "index.bin", RECORD, count, offset=start * RECORD.itemsize)
 
-    def keys(self) -> Hashes:
-        """`(documents, keys)`: the numbers by which near-duplicates meet."""
-        return np.fromfile(self.folder / "keys.bin", np.uint64).reshape(-1, self.method.keys)
+    def keys(self, start: int = 0, count: int = -1) -> Hashes:
+        """`(documents, keys)`: the numbers by which near-duplicates meet, of some documents likewise."""
+        width = self.method.keys
+        some = np.fromfile(self.folder / "keys.bin", np.uint64, count * width, offset=start * width * 8)
+        return some.reshape(-1, width)
 
     def marks(self, number: int) -> Marks:
         """`(marks,)`: the signature of one document."""
@@ -257,9 +259,9 @@ class Staged:
             self.folder / "marks.bin", self.method.mark, self.method.marks, offset=number * self._mark_bytes
         )
 
-    def chunks(self) -> NDArray[np.void]:
-        """`CHUNKS` rows, by document."""
-        return np.fromfile(self.folder / "chunks.bin", CHUNKS)
+    def chunks(self, start: int, count: int) -> NDArray[np.void]:
+        """`count` `CHUNKS` rows from number `start` on; they stand in the order of their documents."""
+        return np.fromfile(self.folder / "chunks.bin", CHUNKS, count, offset=start * CHUNKS.itemsize)
 
     def row(self, number: int) -> Row:
         """The row of one document."""
