@@ -22,7 +22,8 @@ from llemma.corpus.config import CorpusConfig
 from llemma.corpus.copies import COPY
 from llemma.corpus.decide import FATES, StagedSource, Table, merge_digest
 from llemma.corpus.executors import apart
-from llemma.corpus.layout import CorpusStats, Count, Row, SourceStats
+from llemma.corpus.languages.paper_counts import estimated_tokens
+from llemma.corpus.layout import CorpusStats, Count, Row, SourceStats, added
 from llemma.corpus.staging import Key, Staged, as_type, category, joined
 
 _ALONE = 64_000_000  # bytes of text that one process writes before another one has started
@@ -154,7 +155,8 @@ def _write_shard(setting: Setting, shard: Shard) -> Written:
             source, unit = table.units[span.unit]
             for entry, row in _rows(setting, table, shard, span, unit):
                 out.write(encoder.encode(_uniform(row, schema)) + b"\n")
-                one = Count(1, int(entry["bytes"]), int(entry["tokens"]))
+                size = int(entry["bytes"])
+                one = Count(1, size, int(entry["tokens"]) if setting.config.tokenizer else estimated_tokens(size))
                 language = str(row.meta.get("language", "other"))
                 for counts, key in ((found.splits, SPLITS[shard.split]), (found.languages, language)):
                     by_key = counts.setdefault(source.name, {})
@@ -249,13 +251,6 @@ def _uniform(row: Row, schema: dict[str, str]) -> Row:
     """The row with the subset's keys, all of them, in their types."""
     facts: dict[str, Any] = {key: as_type(row.meta.get(key), kind) for key, kind in schema.items()}
     return Row(row.text, {"id": row.meta["id"], "source": row.meta["source"], **facts})
-
-
-def added(*counts: Count) -> Count:
-    """The sum of counts."""
-    return Count(
-        sum(count.docs for count in counts), sum(count.bytes for count in counts), sum(count.tokens for count in counts)
-    )
 
 
 def _add(total: Written, found: Written) -> None:
