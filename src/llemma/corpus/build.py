@@ -25,6 +25,7 @@ from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.decide import StagedSource, merge_digest
 from llemma.corpus.layout import CorpusStats
 from llemma.corpus.merge import merge
+from llemma.corpus.naming import remembering
 from llemma.corpus.source import Context, Source
 from llemma.corpus.sources.archive import DAMAGE
 
@@ -205,7 +206,8 @@ def plan(
     signed = Signed(config.dedup, config.tokenizer).key
     works: dict[str, list[Work]] = {}
     skipped: dict[str, str] = {}
-    with context.console.progress("find inputs", len(sources), unit="sources") as bar:
+    memory = out / layout.STAGING / "digests.sqlite"
+    with remembering(memory), context.console.progress("find inputs", len(sources), unit="sources") as bar:
         for name, source in sources.items():
             settings = with_chunks(config.sources[name], config)
             rules = plugin_rules(settings)

@@ -15,7 +15,8 @@ import msgspec
 
 from llemma.core import jsonl
 from llemma.core.errors import DataError, LlemmaError, MissingError
-from llemma.core.files import digest, file_digest
+from llemma.core.files import digest
+from llemma.corpus.naming import file_digests
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.archive import DAMAGE
 
@@ -47,7 +48,7 @@ def local_units(paths: Sequence[Path], inputs: Sequence[str]) -> list[Unit]:
     if missing or not paths:
         what = ", ".join(missing[:5] or inputs)
         raise MissingError(f"no such shard: {what}", mend="check `inputs` of this source in the recipe")
-    return [Unit(path.name, str(path), file_digest(path)) for path in paths]
+    return [Unit(path.name, str(path), digest) for path, digest in zip(paths, file_digests(paths), strict=True)]
 
 
 def hub_units(hub: Hub, patterns: Sequence[str], context: Context) -> list[Unit]:
