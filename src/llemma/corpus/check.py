@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 from llemma.core.errors import LlemmaError, RecipeError, suggest
-from llemma.core.registry import find
+from llemma.core.registry import find, names
 from llemma.core.types import Document, Drop
 from llemma.corpus.config import CorpusConfig, SlurmConfig, SourceConfig
 from llemma.corpus.source import Source
@@ -21,6 +21,8 @@ Step = Callable[[Document], Document | Drop]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EXECUTORS = ("local", "ray", "slurm")
 DEDUP = ("minhash", "simhash")
+RULE_SETS = ("default", "llemma")
+PUBLISHED = RULE_SETS[1]
 CHUNK_DEDUP = ("none", "default", "llemma")
 SPLIT_RULES = ("hash", "published")
 
@@ -47,17 +49,33 @@ def open_sources(config: CorpusConfig) -> dict[str, Source]:
 
 
 def guarded(config: CorpusConfig) -> CorpusConfig:
-    """The section with every source read through `without-tests`, where it names problems to `protect`."""
-    if not config.protect:
+    """The section with its rule set in every source, and with every source read through `without-tests`, where it names
+    problems to `protect`."""
+    if not config.protect and config.rules == RULE_SETS[0]:
         return config
     open_sources(config)  # what is wrong is told by the recipe's own keys
+    config = _by_rules(config) if config.rules == PUBLISHED else config
     sources = {}
+    if not config.protect:
+        return config
     for name, source in config.sources.items():
         options: dict[str, Any] = {"kind": source.kind, "options": source.options, "tests": config.protect}
-        options["ngram"] = config.decontaminate_ngram
+        options |= {"ngram": config.decontaminate_ngram, "rules": config.rules}
         already = source.kind == "without-tests"
         sources[name] = source if already else structs.replace(source, kind="without-tests", options=options)
     return structs.replace(config, sources=sources)
+
+
+def _by_rules(config: CorpusConfig) -> CorpusConfig:
+    """The section with the published form of whatever has one."""
+    known = set(names("step"))
+    sources = {}
+    for name, source in config.sources.items():
+        steps = [f"{step}-{PUBLISHED}" if f"{step}-{PUBLISHED}" in known else step for step in source.steps]
+        chunks = PUBLISHED if source.chunk_dedup == "default" else source.chunk_dedup
+        sources[name] = structs.replace(source, steps=steps, chunk_dedup=chunks)
+    chunks = PUBLISHED if config.chunk_dedup == "default" else config.chunk_dedup
+    return structs.replace(config, sources=sources, chunk_dedup=chunks)
 
 
 def with_chunks(source: SourceConfig, config: CorpusConfig) -> SourceConfig:
@@ -125,6 +143,7 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
         if getattr(config, key) < 1:
             yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
     yield from _one_of("corpus.executor", "executor", config.executor, EXECUTORS)
+    yield from _one_of("corpus.rules", "rule set", config.rules, RULE_SETS)
     yield from _one_of("corpus.dedup", "way to find near-duplicates", config.dedup, DEDUP)
     yield from _one_of("corpus.chunk_dedup", "way to find chunk duplicates", config.chunk_dedup, CHUNK_DEDUP)
     yield from _slurm_limits(config.slurm)

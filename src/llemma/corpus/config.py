@@ -64,6 +64,8 @@ class CorpusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sources: dict[str, SourceConfig]
     """Sources by name. Of two copies the one from the earlier source is kept."""
+    rules: str = "default"
+    """`llemma`: every step, cut of test problems and search for chunks that has a published form takes that form."""
     validation: float = 0.01
     """Share of the documents in the validation split, chosen by hash of the document id."""
     test: float = 0.01

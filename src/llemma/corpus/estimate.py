@@ -204,4 +204,9 @@ def _row(source: SourceEstimate) -> tuple[str, ...]:
 
 
 def _size(number: float) -> str:
-    return f"{count(number)}B" if number >= 1000 else f"{number:.0f} B"
+    """`1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if number >= 100 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
