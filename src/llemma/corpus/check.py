@@ -170,7 +170,7 @@ def _slurm_limits(slurm: SlurmConfig) -> Iterator[str]:
     for key, form in _SLURM_FORMS.items():
         if not re.fullmatch(form, getattr(slurm, key)):
             yield f"corpus.slurm.{key}: '{getattr(slurm, key)}' is not in the form that sbatch takes"
-    for key, least in (("tasks", 1), ("cpus", 1), ("at_once", 0)):
+    for key, least in (("tasks", 1), ("cpus", 1), ("merge_cpus", 1), ("at_once", 0)):
         if getattr(slurm, key) < least:
             yield f"corpus.slurm.{key}: must be at least {least}, not {getattr(slurm, key)}"
     for line in slurm.directives:

@@ -45,8 +45,10 @@ class SlurmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Memory of a task; `llemma corpus build RECIPE --plan` measures what a unit takes."""
     time: str = "24:00:00"
     """Time limit of a task; units that are finished by then are kept."""
-    merge_memory: str = "32G"
-    """Memory of the job that removes copies and writes the corpus; docs/scale.md has bytes a document."""
+    merge_cpus: int = 4
+    """Cores of the job that removes copies and writes the corpus."""
+    merge_memory: str = "8G"
+    """Its memory: above the corpus' `merge_memory`; docs/scale.md has the bytes a document."""
     merge_time: str = "24:00:00"
     """Its time limit."""
     partition: str = ""

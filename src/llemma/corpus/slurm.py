@@ -130,8 +130,8 @@ def units_script(slurm: SlurmConfig, folder: Path, tasks: int) -> str:
 
 def merge_script(slurm: SlurmConfig, folder: Path) -> str:
     """The job after the array."""
-    options = ["--cpus-per-task=1", f"--mem={slurm.merge_memory}", f"--time={slurm.merge_time}", "--output=merge.log"]
-    return _script("merge", slurm, options, _command(folder) + " --workers 1")
+    limits = [f"--cpus-per-task={slurm.merge_cpus}", f"--mem={slurm.merge_memory}", f"--time={slurm.merge_time}"]
+    return _script("merge", slurm, [*limits, "--output=merge.log"], _command(folder) + f" --workers {slurm.merge_cpus}")
 
 
 def _script(name: str, slurm: SlurmConfig, options: Sequence[str], command: str) -> str:
