@@ -28,6 +28,7 @@ PAPER = (
     "\\documentclass{article}\n\\section{Orbits}\nThe size of an orbit divides the order of the group, as we see. " * 9
 )
 PROOF = "Theorem t : True.\nProof. exact I. Qed.\n"
+NO_FORMULA = "neither displayed formulas nor sympy"
 NO_LIBRARY, MANY = "includes no mathematical library", "12345 " * 20_000
 LARGE_TESTS = "@test f(x) == y\n" * 10_000
 BOTH = [
@@ -101,6 +102,7 @@ DIFFERENT = [
     ("haskell", "import StatisticsOfGames\n", {}, KEPT, "imports no mathematical library"),
     ("haskell", "-- import Statistics is not needed\n", {}, KEPT, "imports no mathematical library"),
     ("isabelle", "theory T begin\nlemma\n  a: \"x = x\" by simp\nend\n", {}, "no lemma and no theorem", KEPT),
+    ("jupyter", '{"cells": [{"cell_type": "markdown", "source": "$$ x^2 = y $$"}], "nbformat": 4}', {}, NO_FORMULA, KEPT),
     ("julia", MANY[:50_000], {}, KEPT, "mostly digits"),
     ("julia", ' {"id": 1, "text": "a"}\n', {"path": "a.jl"}, KEPT, "another language"),
     ("julia", "[1, 2] |> sum\nfunction f(x)\n  x\nend\n", {"path": "a.jl"}, "another language", KEPT),
