@@ -102,7 +102,7 @@ DIFFERENT = [
     ("haskell", "import StatisticsOfGames\n", {}, KEPT, "imports no mathematical library"),
     ("haskell", "-- import Statistics is not needed\n", {}, KEPT, "imports no mathematical library"),
     ("isabelle", "theory T begin\nlemma\n  a: \"x = x\" by simp\nend\n", {}, "no lemma and no theorem", KEPT),
-    ("jupyter", '{"cells": [{"cell_type": "markdown", "source": "$$ x^2 = y $$"}], "nbformat": 4}', {}, NO_FORMULA, KEPT),
+    ("jupyter", '{"cells": [{"cell_type": "markdown", "source": "$$ x^2 = y $$"}]}', {}, NO_FORMULA, KEPT),
     ("julia", MANY[:50_000], {}, KEPT, "mostly digits"),
     ("julia", ' {"id": 1, "text": "a"}\n', {"path": "a.jl"}, KEPT, "another language"),
     ("julia", "[1, 2] |> sum\nfunction f(x)\n  x\nend\n", {"path": "a.jl"}, "another language", KEPT),

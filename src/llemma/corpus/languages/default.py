@@ -153,7 +153,8 @@ def julia(document: Document) -> Document | Drop:
 
 
 _NOTEBOOK = re.compile(
-    r"\\begin\{(?:equation|align|gather|multline|eqnarray)\*?\}|\$\$[^$]{3,2000}\$\$|^[ \t]*(?:import|from)[ \t]+sympy\b",
+    r"\\begin\{(?:equation|align|gather|multline|eqnarray)\*?\}|\$\$[^$]{3,2000}\$\$"
+    r"|^[ \t]*(?:import|from)[ \t]+sympy\b",
     re.MULTILINE,
 )
 
