@@ -23,14 +23,17 @@ import zstandard
 from llemma.core.console import Console, table
 from llemma.core.errors import MissingError
 from llemma.core.types import Document, Dropped
-from llemma.corpus import staging
+from llemma.corpus import dedup, staging
 from llemma.corpus.blocks import Stage, Steps, work_of
 from llemma.corpus.check import open_source
 from llemma.corpus.config import CorpusConfig, SourceConfig
+from llemma.corpus.decide import StagedSource
 from llemma.corpus.layout import Row
-from llemma.corpus.merge import StagedSource, merge
+from llemma.corpus.merge import merge
 from llemma.corpus.source import Context
 
+MEMORY = 64_000_000
+"""Bytes that the tables of the global pass may take in `merge`."""
 STEPS = ["not-empty", "size", "numeric-density", "no-generated", "no-minified", "no-tests"]
 PACKAGES = ["sympy", "networkx", "matplotlib", "fonttools", "numpy", "transformers"]
 SOURCES = {
@@ -98,39 +101,44 @@ def merges(sizes: list[int]) -> str:
          f"{(memory - first[1]) / (size - first[0]):.0f}" if size > first[0] else "-")
         for size, memory, seconds in rows
     ]  # fmt: skip
-    return table(("documents", "peak MB", "seconds", "bytes a document"), lines)
+    return table(("documents", "peak MB", "CPU-seconds", "bytes a document"), lines)
 
 
-def one(size: int) -> str:
+def one(size: int, memory: int = MEMORY) -> str:
     """The global pass over so many staged documents without a text to speak of."""
-    config = CorpusConfig({"s": SourceConfig("folder", "s")})
+    config = CorpusConfig({"s": SourceConfig("folder", "s")}, merge_memory=memory)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        units = [_staged(folder / "units" / f"{start}", start, min(50_000, size - start)) for start in _starts(size)]
-        started = time.perf_counter()
+        units = [_staged(folder / "units" / f"{start}", start, min(10_000, size - start)) for start in _starts(size)]
+        started = time.process_time()
         merge([StagedSource("s", units)], config, folder / "out", Console(quiet=True))
-        passed = time.perf_counter() - started
+        passed = time.process_time() - started
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024} {passed}"
 
 
 def _starts(size: int) -> Iterator[int]:
-    yield from range(0, size, 50_000)
+    yield from range(0, size, 10_000)
 
 
 def _staged(folder: Path, start: int, count: int) -> Path:
-    """A unit of documents with signatures at random, one in ten an exact copy of the one before it."""
+    """A unit of documents with keys at random: one in ten an exact copy of the one before it, one in fifty with a band
+    of the one before it, as texts alike in a part have."""
     rng = np.random.default_rng(start)
     index = np.zeros(count, staging.RECORD)
-    for field in ("id", "text", "bands"):
+    for field in ("id", "text"):
         index[field] = rng.integers(0, 2**63, index[field].shape, dtype=np.uint64)
-    index["rows"] = rng.integers(0, 2**32, index["rows"].shape, dtype=np.uint32)
     index["text"][9::10] = index["text"][8::10][: len(index["text"][9::10])]
+    keys = rng.integers(0, 2**63, (count, dedup.BANDS), dtype=np.uint64)
+    keys[1::50, 0] = keys[0::50, 0][: len(keys[1::50])]
+    marks = rng.integers(0, 2**32, (count, dedup.SIZE), dtype=np.uint32)
     row = zstandard.ZstdCompressor().compress(msgspec.json.encode(Row("a b c", {"id": "x", "source": "s"})))
-    index["offset"], index["length"], index["bytes"] = 0, len(row), 5
+    index["offset"], index["length"], index["bytes"] = 0, len(row), 2000
     folder.mkdir(parents=True)
-    index.tofile(folder / "index.bin")
+    for name, column in (("index", index), ("keys", keys), ("marks", marks)):
+        column.tofile(folder / f"{name}.bin")
     (folder / "documents.bin").write_bytes(row)
-    (folder / "dropped.jsonl").write_bytes(b"")
+    for name in ("chunks.bin", "dropped.jsonl"):
+        (folder / name).write_bytes(b"")
     (folder / "unit.json").write_bytes(msgspec.json.encode(staging.UnitRecord("s", count, {}, {})))
     return folder
 
@@ -138,7 +146,7 @@ def _staged(folder: Path, start: int, count: int) -> Path:
 if __name__ == "__main__":
     mode, *numbers = sys.argv[1:] or ["rates"]
     if mode == "one":
-        print(one(int(numbers[0])))
+        print(one(*map(int, numbers)))
     elif mode == "merge":
         print(merges([int(number) for number in numbers] or [50_000, 200_000, 1_000_000]))
     else:

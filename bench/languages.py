@@ -12,12 +12,13 @@ import argparse
 import subprocess
 import sysconfig
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from shutil import which
 from typing import Any
 
-from llemma.core.types import Document
+from llemma.core.types import Document, Drop
 from llemma.corpus.languages import TABLE, algebraic_stack, algebraic_stack_llemma
 from llemma.corpus.languages.chunks import fingerprints
 from llemma.corpus.languages.statements import said, statements
@@ -38,7 +39,7 @@ def gather(folders: Iterable[Path], limit: int) -> dict[str, list[Document]]:
     """Documents by language, at most `limit` bytes of each."""
     found: dict[str, list[Document]] = {}
     sizes: dict[str, int] = {}
-    endings = [f"*{ending}" for ending, name in LANGUAGES.items() if name in TABLE]
+    endings = [f"*{form}" for ending, name in LANGUAGES.items() if name in TABLE for form in (ending, ending.upper())]
     for folder in folders:
         for name in walk(folder, Wanted(endings), skip=("__pycache__",)):
             guess = LANGUAGES.get(Path(name).suffix.lower(), "")
@@ -80,6 +81,14 @@ def row(name: str, documents: list[Document]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def drops(documents: list[Document]) -> str:
+    """What the default rules drop of a language, by reason."""
+    reasons = Counter(
+        result.reason.partition(": ")[0] for result in map(algebraic_stack, documents) if isinstance(result, Drop)
+    )
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common()) or "none"
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,6 +100,9 @@ def main() -> None:
     print("|---" * 10 + "|")
     for name in sorted(found):
         print(row(name, found[name]))
+    print("\n| language | dropped by the default rules |\n|---|---|")
+    for name in sorted(found):
+        print(f"| {name} | {drops(found[name])} |")
 
 
 if __name__ == "__main__":

@@ -288,3 +288,27 @@ def test_a_plugin_step_works_in_every_worker_and_its_change_is_a_changed_work(sm
         registry.load_plugin(plugin)
         small.run(small.config(sources=sources), out, workers=2)
         assert all(document.text.endswith(ending) for document in layout.read_split(out, "text", "train"))
+
+
+APART = """
+import time
+from llemma.corpus.executors import apart
+
+def work(number):
+    print(number, flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    list(apart(work, [1, 2], 2))
+"""
+
+
+def test_writers_of_shards_end_with_the_build(tmp_path: Path) -> None:
+    (tmp_path / "apart.py").write_text(APART)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "apart.py")], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline()
+    descendants = children(process.pid)
+    process.kill()
+    process.wait()
+    assert descendants
+    assert_gone(descendants)

@@ -156,12 +156,15 @@ def steps(inputs: tuple[Path, ...], prover: str, out: Path, workers: int, consol
 @click.argument("inputs", nargs=-1, required=True, type=FOLDER)
 @click.option("--out", required=True, type=FOLDER, help="Folder for the kept rows and clusters.jsonl.")
 @click.option("--threshold", default=0.8, type=click.FloatRange(0, 1, min_open=True), help="Jaccard similarity.")
+@click.option(
+    "--method", default="minhash", type=click.Choice(["minhash", "simhash"]), help="simhash: 3 bits of 64 may differ."
+)
 @common
-def dedup(inputs: tuple[Path, ...], out: Path, threshold: float, console: Console) -> None:
+def dedup(inputs: tuple[Path, ...], out: Path, threshold: float, method: str, console: Console) -> None:
     """Rows {id, text} without copies: 5-word shingles, verified similarity, the earliest row is kept."""
     from llemma.corpus.dedup_files import dedup_files
 
-    counts = dedup_files(inputs, out, threshold=threshold, console=console)
+    counts = dedup_files(inputs, out, threshold=threshold, console=console, method=method)
     copies = f"{counts.exact:,} exact and {counts.near:,} near copies"
     console.emit(counts, f"{counts.kept:,} of {counts.rows:,} rows: {out}; {copies}: {out / 'clusters.jsonl'}")
 

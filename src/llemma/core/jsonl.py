@@ -16,13 +16,52 @@ from llemma.core.files import replacing
 T = TypeVar("T")
 
 
-def open_lines(path: Path) -> IO[bytes]:
-    """A file of lines opened for reading, decompressed by its name."""
-    if path.suffix == ".zst":
+class WholeZst(io.RawIOBase):
+    """A zstandard file of any number of frames; raises `EOFError` where it ends inside one.
+
+    The library's own reader keeps silent there, also where the cut falls between two lines.
+    """
+
+    def __init__(self, path: Path) -> None:
         import zstandard
 
-        raw = open(path, "rb")
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True, closefd=True))
+        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._file, self._frame, self._left = open(path, "rb"), self._new(), memoryview(b"")
+        self._begun = False
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill some of the buffer; 0 at the end of the last whole frame."""
+        while not self._left:
+            packed = (self._frame.unused_data if self._frame.eof else b"") or self._file.read(1 << 14)
+            if not packed:
+                if self._begun and not self._frame.eof:
+                    raise EOFError("the compressed stream ends too early")
+                return 0
+            if self._frame.eof:
+                self._frame = self._new()
+            self._begun = True
+            self._left = memoryview(self._frame.decompress(packed))
+        piece, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        """Close the file below, too."""
+        self._file.close()
+        super().close()
+
+
+def open_lines(path: Path) -> IO[bytes]:
+    """A file of lines opened for reading, decompressed by its name; a stream cut short raises `EOFError` where it ends.
+
+    A file of several frames that was cut exactly between two of them cannot be told from a whole one.
+    """
+    if path.suffix == ".zst":
+        return io.BufferedReader(WholeZst(path), 1 << 18)
     return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")  # type: ignore[return-value]
 
 

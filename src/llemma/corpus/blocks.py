@@ -23,8 +23,12 @@ from llemma.core.types import Document, Drop, Dropped, Problem
 from llemma.corpus import staging
 from llemma.corpus.check import open_source, open_steps
 from llemma.corpus.config import SourceConfig
+from llemma.corpus.copies import METHODS
 from llemma.corpus.decontaminate import Protected
+from llemma.corpus.dedup import MINHASH
+from llemma.corpus.languages.chunks import RULES
 from llemma.corpus.source import Unit
+from llemma.corpus.staging import tokenizer_file
 from llemma.corpus.words import word_hashes
 
 WORK_VERSION = 3
@@ -46,15 +50,37 @@ class Work(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """How a corpus signs its documents: for near-duplicates by which method, and what counts tokens if anything."""
+
+    method: str = MINHASH.name
+    tokenizer: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names the method and the tokenizer's content."""
+        return self.method, file_digest(tokenizer_file(self.tokenizer)) if self.tokenizer else ""
+
+
+UNTOLD = Signed()
+"""MinHash, and no tokenizer."""
+
+
 def work_of(
-    source: str, config: SourceConfig, unit: Unit, limit: int | None, protection: str, rules: Sequence[str] = ()
+    source: str,
+    config: SourceConfig,
+    unit: Unit,
+    limit: int | None,
+    protection: str,
+    rules: Sequence[str] = (),
+    signed: tuple[str, str] = (MINHASH.name, ""),
 ) -> Work:
     """The work on a unit; `protection` is the digest of the problems it must not contain, `rules` those of
-    `plugin_rules`."""
+    `plugin_rules`, `signed` the key of `Signed`."""
     # The subset, splits and optionality do not change what is staged, nor does the place where the unit lies.
     plain = msgspec.structs.replace(config, subset="", validation=None, test=None, optional=False)
     content = (unit.name, unit.digest)
-    name = digest(WORK_VERSION, source, plain, content, limit, protection, rules)
+    name = digest(WORK_VERSION, source, plain, content, limit, protection, rules, signed)
     return Work(source, config, unit, limit, name)
 
 
@@ -161,15 +187,15 @@ class Stage(PipelineStep):  # type: ignore[misc]
 
     type, name = "Writer", "staging"
 
-    def __init__(self, works: list[Work], folder: Path, problems: bytes, ngram: int) -> None:
+    def __init__(self, works: list[Work], folder: Path, problems: bytes, ngram: int, signed: Signed = UNTOLD) -> None:
         super().__init__()
-        self.works, self.folder, self.problems, self.ngram = works, folder, problems, ngram
+        self.works, self.folder, self.problems, self.ngram, self.signed = works, folder, problems, ngram, signed
 
     def run(self, data: Flow, rank: int = 0, world_size: int = 1) -> Flow:
         """Nothing goes further than here."""
         work = self.works[rank]
         protected = _protected(self.problems, self.ngram)
-        with staging.writing(self.folder / work.digest, work.source) as unit:
+        with staging.writing(self.folder / work.digest, work.source, self._signing(work.config)) as unit:
             for item in data:
                 if isinstance(item, Dropped):
                     unit.drop(item)
@@ -183,6 +209,11 @@ class Stage(PipelineStep):  # type: ignore[misc]
                 if work.limit is not None and unit.documents >= work.limit:
                     break
         yield from ()
+
+    def _signing(self, config: SourceConfig) -> staging.Signing:
+        tokens = staging.token_counter(self.signed.tokenizer) if self.signed.tokenizer else None
+        rule = RULES.get(config.chunk_dedup or "none")
+        return staging.Signing(METHODS[self.signed.method], rule, tokens, config.splits == "published")
 
 
 @lru_cache(maxsize=2)

@@ -19,11 +19,13 @@ from llemma.core.errors import BusyError, LlemmaError, MissingError, UsageError,
 from llemma.core.files import digest, disk_error
 from llemma.core.types import Problem
 from llemma.corpus import executors, layout
-from llemma.corpus.blocks import Read, Stage, Steps, Work, plugin_files, plugin_rules, work_of
-from llemma.corpus.check import guarded, open_sources
+from llemma.corpus.blocks import Read, Signed, Stage, Steps, Work, plugin_files, plugin_rules, work_of
+from llemma.corpus.check import guarded, open_sources, with_chunks
 from llemma.corpus.config import CorpusConfig, SourceConfig
+from llemma.corpus.decide import StagedSource, merge_digest
 from llemma.corpus.layout import CorpusStats
-from llemma.corpus.merge import StagedSource, merge, merge_digest
+from llemma.corpus.merge import merge
+from llemma.corpus.naming import remembering
 from llemma.corpus.source import Context, Source
 from llemma.corpus.sources.archive import DAMAGE
 
@@ -108,7 +110,7 @@ def _completed(job: Job, console: Console, executor: str, workers: int) -> Corpu
     reading, out = _Reading(job, console), Path(job.out)
     reading.read(job.missing(), executor, workers)
     staged = reading.staged()
-    stats = _whole(out, merge_digest(staged, job.config)) or merge(staged, job.config, out, console)
+    stats = _whole(out, merge_digest(staged, job.config)) or merge(staged, job.config, out, console, workers)
     if job.whole:
         _prune(job.staging, {unit.name for source in staged for unit in source.units})
     _tell_damage(stats, console)
@@ -201,15 +203,17 @@ def plan(
     """Find out all units; what is not there is an error, or a warning for an optional source."""
     problems = sorted(protected, key=lambda problem: problem.id)
     protection = digest(problems, config.decontaminate_ngram) if problems else ""
+    signed = Signed(config.dedup, config.tokenizer).key
     works: dict[str, list[Work]] = {}
     skipped: dict[str, str] = {}
-    with context.console.progress("find inputs", len(sources), unit="sources") as bar:
+    memory = out / layout.STAGING / "digests.sqlite"
+    with remembering(memory), context.console.progress("find inputs", len(sources), unit="sources") as bar:
         for name, source in sources.items():
-            settings = config.sources[name]
+            settings = with_chunks(config.sources[name], config)
             rules = plugin_rules(settings)
             try:
                 units = source.units(context)
-                works[name] = [work_of(name, settings, unit, limit, protection, rules) for unit in units]
+                works[name] = [work_of(name, settings, unit, limit, protection, rules, signed) for unit in units]
             except MissingError as error:
                 works[name], skipped[name] = [], _left_out(name, settings, error, context.console)
             bar.advance(1, note=name)
@@ -266,7 +270,9 @@ class _Reading:
 
     def _pipeline(self, works: list[Work]) -> list[object]:
         problems = msgspec.json.encode(self.job.problems)
-        stage = Stage(works, self.job.staging / "units", problems, self.job.config.decontaminate_ngram)
+        config = self.job.config
+        signed = Signed(config.dedup, config.tokenizer)
+        stage = Stage(works, self.job.staging / "units", problems, config.decontaminate_ngram, signed)
         plugins = plugin_files()
         return [Read(works, plugins), Steps(works, plugins), stage]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
 from msgspec import structs
 
 from llemma.core.errors import LlemmaError, RecipeError, suggest
-from llemma.core.registry import find
+from llemma.core.registry import find, names
 from llemma.core.types import Document, Drop
 from llemma.corpus.config import CorpusConfig, SlurmConfig, SourceConfig
 from llemma.corpus.source import Source
@@ -20,6 +20,11 @@ Step = Callable[[Document], Document | Drop]
 # Names become folder and file names; `dropped` is the ledger's.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EXECUTORS = ("local", "ray", "slurm")
+DEDUP = ("minhash", "simhash")
+RULE_SETS = ("default", "llemma")
+PUBLISHED = RULE_SETS[1]
+CHUNK_DEDUP = ("none", "default", "llemma")
+SPLIT_RULES = ("hash", "published")
 
 
 def open_sources(config: CorpusConfig) -> dict[str, Source]:
@@ -44,17 +49,38 @@ def open_sources(config: CorpusConfig) -> dict[str, Source]:
 
 
 def guarded(config: CorpusConfig) -> CorpusConfig:
-    """The section with every source read through `without-tests`, where it names problems to `protect`."""
-    if not config.protect:
+    """The section with its rule set in every source, and with every source read through `without-tests`, where it names
+    problems to `protect`."""
+    if not config.protect and config.rules == RULE_SETS[0]:
         return config
     open_sources(config)  # what is wrong is told by the recipe's own keys
+    config = _by_rules(config) if config.rules == PUBLISHED else config
     sources = {}
+    if not config.protect:
+        return config
     for name, source in config.sources.items():
         options: dict[str, Any] = {"kind": source.kind, "options": source.options, "tests": config.protect}
-        options["ngram"] = config.decontaminate_ngram
+        options |= {"ngram": config.decontaminate_ngram, "rules": config.rules}
         already = source.kind == "without-tests"
         sources[name] = source if already else structs.replace(source, kind="without-tests", options=options)
     return structs.replace(config, sources=sources)
+
+
+def _by_rules(config: CorpusConfig) -> CorpusConfig:
+    """The section with the published form of whatever has one."""
+    known = set(names("step"))
+    sources = {}
+    for name, source in config.sources.items():
+        steps = [f"{step}-{PUBLISHED}" if f"{step}-{PUBLISHED}" in known else step for step in source.steps]
+        chunks = PUBLISHED if source.chunk_dedup == "default" else source.chunk_dedup
+        sources[name] = structs.replace(source, steps=steps, chunk_dedup=chunks)
+    chunks = PUBLISHED if config.chunk_dedup == "default" else config.chunk_dedup
+    return structs.replace(config, sources=sources, chunk_dedup=chunks)
+
+
+def with_chunks(source: SourceConfig, config: CorpusConfig) -> SourceConfig:
+    """A source with its way to find chunk duplicates, the corpus' own where it names none."""
+    return structs.replace(source, chunk_dedup=source.chunk_dedup or config.chunk_dedup)
 
 
 def open_source(config: SourceConfig, path: str) -> Source:
@@ -131,13 +157,19 @@ def _limits(config: CorpusConfig) -> Iterator[str]:
         yield "corpus.sources: no source at all"
     if not 0 < config.dedup_threshold <= 1:
         yield f"corpus.dedup_threshold: must be above 0 and at most 1, not {config.dedup_threshold}"
-    for key in ("decontaminate_ngram", "shard_bytes", "workers"):
+    for key in ("decontaminate_ngram", "shard_bytes", "workers", "merge_memory"):
         if getattr(config, key) < 1:
             yield f"corpus.{key}: must be at least 1, not {getattr(config, key)}"
-    if config.executor not in EXECUTORS:
-        hint = suggest(config.executor, EXECUTORS) or f"known are {', '.join(EXECUTORS)}"
-        yield f"corpus.executor: unknown executor '{config.executor}'; {hint}"
+    yield from _one_of("corpus.executor", "executor", config.executor, EXECUTORS)
+    yield from _one_of("corpus.rules", "rule set", config.rules, RULE_SETS)
+    yield from _one_of("corpus.dedup", "way to find near-duplicates", config.dedup, DEDUP)
+    yield from _one_of("corpus.chunk_dedup", "way to find chunk duplicates", config.chunk_dedup, CHUNK_DEDUP)
     yield from _slurm_limits(config.slurm)
+
+
+def _one_of(path: str, what: str, value: str, known: Sequence[str]) -> Iterator[str]:
+    if value not in known:
+        yield f"{path}: unknown {what} '{value}'; {suggest(value, known) or 'known are ' + ', '.join(known)}"
 
 
 _WORD, _TIME, _SIZE = r"[A-Za-z0-9_.,@-]*", r"[0-9]+(?:[-:][0-9]+)*", r"[0-9]+[KMGT]?"
@@ -156,7 +188,7 @@ def _slurm_limits(slurm: SlurmConfig) -> Iterator[str]:
     for key, form in _SLURM_FORMS.items():
         if not re.fullmatch(form, getattr(slurm, key)):
             yield f"corpus.slurm.{key}: '{getattr(slurm, key)}' is not in the form that sbatch takes"
-    for key, least in (("tasks", 1), ("cpus", 1), ("at_once", 0)):
+    for key, least in (("tasks", 1), ("cpus", 1), ("merge_cpus", 1), ("at_once", 0)):
         if getattr(slurm, key) < least:
             yield f"corpus.slurm.{key}: must be at least {least}, not {getattr(slurm, key)}"
     for line in slurm.directives:
@@ -172,6 +204,9 @@ def _source_limits(name: str, source: SourceConfig, config: CorpusConfig) -> Ite
         yield f"{path}.subset: '{source.subset}' cannot name a folder of the corpus"
     if not 0 < source.keep <= 1:
         yield f"{path}.keep: must be above 0 and at most 1, not {source.keep}"
+    yield from _one_of(f"{path}.splits", "way to choose splits", source.splits, SPLIT_RULES)
+    if source.chunk_dedup is not None:
+        yield from _one_of(f"{path}.chunk_dedup", "way to find chunk duplicates", source.chunk_dedup, CHUNK_DEDUP)
     validation, test = split_shares(source, config)
     if min(validation, test) < 0 or validation + test >= 1:
         yield f"{path}: validation {validation} and test {test} must not be negative and must leave a train split"

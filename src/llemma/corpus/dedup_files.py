@@ -1,7 +1,7 @@
 """Near-duplicates of JSONL files, outside a recipe: `llemma corpus dedup`.
 
 Two passes: the first signs every row and lays hashes and signatures down in scratch files, the second copies the rows
-that are kept. Memory holds ids and a few numbers a row, never texts.
+that are kept. Memory holds one byte a row, and the rows being compared.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from llemma.core import jsonl
 from llemma.core.console import Console
 from llemma.core.errors import DataError, UsageError
 from llemma.core.files import disk_error
-from llemma.corpus.dedup import BANDS, SIZE, Copy, Index, find_copies, sign
+from llemma.corpus.copies import METHODS, Index, find_copies
+from llemma.corpus.dedup import MINHASH, Method, text_number
+from llemma.corpus.exchange import Limits
 from llemma.corpus.words import word_hashes
+
+_BLOCK = 5_000  # rows whose columns are read at a time
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -48,32 +52,40 @@ class Row(msgspec.Struct):
     text: str
 
 
-def dedup_files(inputs: Sequence[Path], out: Path, *, threshold: float, console: Console) -> Counts:
+def dedup_files(
+    inputs: Sequence[Path], out: Path, *, threshold: float, console: Console, method: str = MINHASH.name
+) -> Counts:
     """Write the rows of `inputs` that are no copies to files of the same names in `out`, and `out/clusters.jsonl`.
 
     A row is a copy when its 5-word shingles have a Jaccard similarity of at least `threshold` with an earlier kept row
-    (files in the order given). Raises `DataError` for a row without `id` and `text`, naming file and line.
+    (files in the order given), or by `simhash` when three bits of 64 differ at most. Raises `DataError` for a row
+    without `id` and `text`, naming file and line.
     """
     names = _names(inputs, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
-            ids, index = _sign(inputs, Path(scratch), console)
+            signed = _Signed(Path(scratch), METHODS[method])
+            signed.sign(inputs, console)
             with console.progress("find copies", unit="rows"):
-                copies = find_copies(index, threshold)
+                equal, near = find_copies(signed.index(), threshold, Limits(Path(scratch) / "copies"))
+            dropped = np.zeros(signed.count, bool)
+            dropped[np.concatenate([equal["number"], near["number"]])] = True
+            _write_kept(inputs, [out / name for name in names], dropped, console)
+            jsonl.write(out / "clusters.jsonl", _clusters(equal, near, signed))
     except OSError as error:
         raise disk_error(error, out) from error
-    dropped = {copy.index for copy in copies}
+    return Counts(signed.count, signed.count - len(equal) - len(near), len(equal), len(near))
+
+
+def _write_kept(inputs: Sequence[Path], outputs: Sequence[Path], dropped: NDArray[np.bool_], console: Console) -> None:
     start = 0
-    for path, name in zip(inputs, names, strict=True):
-        with console.progress(f"write {name}", unit="rows") as bar:
-            rows = bar.counted(jsonl.read(path, msgspec.Raw))
+    for path, output in zip(inputs, outputs, strict=True):
+        with console.progress(f"write {output.name}", unit="rows") as bar:
             counter = _Counter(start)
-            jsonl.write(out / name, (row for row in counter.passing(rows) if counter.now not in dropped))
+            rows = counter.passing(bar.counted(jsonl.read(path, msgspec.Raw)))
+            jsonl.write(output, (row for row in rows if not dropped[counter.now]))
         start = counter.now + 1
-    jsonl.write(out / "clusters.jsonl", (_cluster(copy, ids) for copy in copies))
-    exact = sum(copy.exact for copy in copies)
-    return Counts(len(ids), len(ids) - len(copies), exact, len(copies) - exact)
 
 
 class _Counter:
@@ -88,8 +100,10 @@ class _Counter:
             yield row
 
 
-def _cluster(copy: Copy, ids: list[Any]) -> Cluster:
-    return Cluster(ids[copy.index], ids[copy.keeper], round(copy.similarity, 4))
+def _clusters(equal: NDArray[np.void], near: NDArray[np.void], signed: _Signed) -> Iterator[Cluster]:
+    joined = np.concatenate([equal, near])
+    for number, keeper, similarity in joined[np.argsort(joined["number"])]:
+        yield Cluster(signed.id(int(number)), signed.id(int(keeper)), round(float(similarity), 4))
 
 
 def _names(inputs: Sequence[Path], out: Path) -> list[str]:
@@ -101,34 +115,61 @@ def _names(inputs: Sequence[Path], out: Path) -> list[str]:
     return names
 
 
-def _sign(inputs: Sequence[Path], scratch: Path, console: Console) -> tuple[list[Any], Index]:
-    """Ids of all rows, and an index whose columns lie in `scratch`."""
-    ids: list[Any] = []
-    ends, texts = [0], []
-    with ExitStack() as stack, console.progress("sign", unit="rows") as bar:
-        words, bands, rows = (stack.enter_context(open(scratch / name, "wb")) for name in ("words", "bands", "rows"))
-        for path in inputs:
-            for row in bar.counted(_rows(path)):
-                hashes = word_hashes(row.text.split())
-                signature = sign(hashes)
-                for file, column in ((words, hashes), (bands, signature.bands), (rows, signature.rows)):
-                    file.write(column.tobytes())
-                texts.append(signature.text)
-                ids.append(row.id)
-                ends.append(ends[-1] + len(hashes))
-    band = _column(scratch / "bands", np.uint64).reshape(-1, BANDS)
-    signed = _column(scratch / "rows", np.uint32).reshape(-1, SIZE)
-    hashed = _column(scratch / "words", np.uint64)
-    return ids, Index(
-        texts=np.array(texts, np.uint64).reshape(-1, 2),
-        band=lambda number: np.ascontiguousarray(band[:, number]),
-        rows=lambda documents: signed[list(documents)],
-        words=lambda document: hashed[ends[document] : ends[document + 1]],
-    )
+class _Signed:
+    """Columns of all rows in files of `folder`: ids as JSON, word hashes, what near-duplicates are found by."""
 
+    COLUMNS = ("ids", "words", "texts", "keys", "marks", "ends")
 
-def _column(path: Path, dtype: type) -> NDArray[Any]:
-    return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.zeros(0, dtype)
+    def __init__(self, folder: Path, method: Method) -> None:
+        self.folder, self.method, self.count = folder, method, 0
+
+    def sign(self, inputs: Sequence[Path], console: Console) -> None:
+        """Read every row once."""
+        ends = np.zeros(2, np.uint64)  # of the row's id and of its words
+        with ExitStack() as stack, console.progress("sign", unit="rows") as bar:
+            files = [stack.enter_context(open(self.folder / name, "wb")) for name in self.COLUMNS]
+            for path in inputs:
+                for row in bar.counted(_rows(path)):
+                    hashes, id = word_hashes(row.text.split()), msgspec.json.encode(row.id)
+                    keys, marks = self.method.sign(hashes)
+                    ends += np.array([len(id), len(hashes)], np.uint64)
+                    text = np.array(text_number(hashes), np.uint64)
+                    columns = (hashes, text, keys, marks, ends)
+                    for file, data in zip(files, (id, *(column.tobytes() for column in columns)), strict=True):
+                        file.write(data)
+                    self.count += 1
+
+    def index(self) -> Index:
+        """What `find_copies` asks for."""
+        texts, keys = self._column("texts", np.uint64, 2), self._column("keys", np.uint64, self.method.keys)
+        marks = self._column("marks", np.dtype(self.method.mark), self.method.marks)
+        words = self._column("words", np.uint64, 1)
+        starts = [*range(0, self.count, _BLOCK), self.count]
+        return Index(
+            starts=starts,
+            method=self.method,
+            ids=lambda block: np.arange(starts[block], starts[block + 1], dtype=np.uint64),  # rows are not joined by id
+            texts=lambda block: np.array(texts[starts[block] : starts[block + 1]]),
+            keys=lambda block: np.array(keys[starts[block] : starts[block + 1]]),
+            marks=lambda documents: marks[list(documents)],
+            words=lambda document: np.array(words[slice(*self._span(document, 1)), 0]),
+        )
+
+    def id(self, number: int) -> Any:
+        """A row's id."""
+        start, end = self._span(number, 0)
+        with open(self.folder / "ids", "rb") as file:
+            file.seek(start)
+            return msgspec.json.decode(file.read(end - start))
+
+    def _span(self, number: int, column: int) -> tuple[int, int]:
+        ends = self._column("ends", np.uint64, 2)
+        return int(ends[number - 1, column]) if number else 0, int(ends[number, column])
+
+    def _column(self, name: str, dtype: Any, width: int) -> NDArray[Any]:
+        path = self.folder / name
+        data = np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.zeros(0, dtype)
+        return data.reshape(-1, width)
 
 
 def _rows(path: Path) -> Iterator[Row]:

@@ -9,16 +9,18 @@ from pathlib import Path
 import msgspec
 
 from llemma.core.console import Console, count, duration, table
+from llemma.corpus.blocks import Signed
 from llemma.corpus.build import chosen
-from llemma.corpus.check import guarded, open_sources
+from llemma.corpus.check import guarded, open_sources, with_chunks
 from llemma.corpus.config import CorpusConfig
-from llemma.corpus.merge import StagedSource, merge
+from llemma.corpus.decide import StagedSource, decide
 from llemma.corpus.sample import Sample, sample
+from llemma.corpus.shards import write
 
 SECONDS = 8.0
 """For the samples of all sources together."""
-MERGE_BYTES = 420
-"""Memory of the global pass, a document (`bench/corpus.py merge`)."""
+MERGE_BYTES = 8
+"""Memory of the global pass, a document, besides its `merge_memory` (`bench/corpus.py merge`)."""
 _BASE_MEMORY = 250_000_000  # of the build's own process, libraries loaded
 
 
@@ -86,16 +88,19 @@ def _samples(
         for number, name in enumerate(names):
             started, part = time.monotonic(), max(0.3, left / (len(names) - number))
             units = folder / "units" / name
-            found[name] = sample(name, config.sources[name], config.decontaminate_ngram, cache, units, part)
+            settings, signed = with_chunks(config.sources[name], config), Signed(config.dedup, config.tokenizer)
+            found[name] = sample(name, settings, config.decontaminate_ngram, cache, units, part, signed)
             left -= time.monotonic() - started
             bar.advance(1, note=name)
     return found
 
 
 class _Pace(msgspec.Struct, frozen=True):
-    """The global pass over the samples: seconds a document, and by subset the bytes written for a byte of text."""
+    """The global pass over the samples: seconds a document to find copies and to write, by one process, and by subset
+    the bytes written for a byte of text."""
 
-    seconds: float
+    find: float
+    write: float
     packed: dict[str, float]
 
 
@@ -104,9 +109,11 @@ def _merged(config: CorpusConfig, samples: dict[str, Sample], folder: Path) -> _
         StagedSource(name, sorted(path for path in (folder / "units" / name).glob("[!.]*") if path.is_dir()))
         for name in samples
     ]
-    started = time.perf_counter()
-    stats = merge(staged, config, folder / "corpus", Console(quiet=True))
-    passed = time.perf_counter() - started
+    quiet, times = Console(quiet=True), [time.perf_counter()]
+    decide(staged, config, folder / "scratch", quiet)
+    times.append(time.perf_counter())
+    stats = write(staged, config, folder / "scratch", folder / "corpus", quiet, 1)
+    times.append(time.perf_counter())
     texts: dict[str, int] = {}
     for name, found in samples.items():
         subset = config.sources[name].subset
@@ -116,7 +123,8 @@ def _merged(config: CorpusConfig, samples: dict[str, Sample], folder: Path) -> _
         for subset, text in texts.items()
         if text
     }
-    return _Pace(passed / max(1, stats.kept.docs + stats.dropped), packed)
+    documents = max(1, sum(found.kept for found in samples.values()))
+    return _Pace((times[1] - times[0]) / documents, (times[2] - times[1]) / documents, packed)
 
 
 def _summed(config: CorpusConfig, samples: dict[str, Sample], pace: _Pace, workers: int) -> Estimate:
@@ -125,7 +133,7 @@ def _summed(config: CorpusConfig, samples: dict[str, Sample], pace: _Pace, worke
     read = max(sum(s.seconds for s in sources) / workers, longest)
     documents = sum(s.documents for s in sources)
     reading = sum(sorted((s.memory for s in sources), reverse=True)[:1]) * workers
-    merging = documents * pace.seconds
+    merging = documents * (pace.find + pace.write / workers)
     return Estimate(
         sources=sources,
         workers=workers,
@@ -134,7 +142,7 @@ def _summed(config: CorpusConfig, samples: dict[str, Sample], pace: _Pace, worke
         seconds=read + merging,
         staging=sum(s.staged for s in sources),
         corpus=sum(s.written for s in sources),
-        memory=_BASE_MEMORY + max(reading, documents * MERGE_BYTES),
+        memory=_BASE_MEMORY + max(reading, config.merge_memory + documents * MERGE_BYTES),
         unknown=[s.source for s in sources if not s.share],
     )
 
@@ -196,4 +204,9 @@ def _row(source: SourceEstimate) -> tuple[str, ...]:
 
 
 def _size(number: float) -> str:
-    return f"{count(number)}B" if number >= 1000 else f"{number:.0f} B"
+    """`1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if number >= 100 or unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"

@@ -6,14 +6,15 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.base import PipelineStep
@@ -21,6 +22,8 @@ from datatrove.utils.stats import Stats
 
 from llemma.core.errors import LlemmaError, UsageError
 
+T = TypeVar("T")
+R = TypeVar("R")
 Done = Callable[[int, Exception | None], None]
 """Called with a task's number and its error, if any, when the task is over."""
 
@@ -54,6 +57,29 @@ EXECUTORS: dict[str, Callable[[list[Any], int, int, Path, Done], None]] = {
     "ray": _ray,
     "slurm": _slurm,
 }
+
+
+def apart(work: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """The results of `work` for each item, in order, from so many processes; the first error is raised.
+
+    `work` is a function of a module, items and results can be pickled. One worker is this process.
+    """
+    if workers <= 1 or len(items) < 2:
+        yield from map(work, items)
+        return
+    with _ended_with_us():
+        pool = ProcessPoolExecutor(min(workers, len(items)), multiprocessing.get_context("forkserver"), _start_apart)
+        try:
+            yield from pool.map(work, items)
+        except BrokenProcessPool as error:
+            raise _dead() from error
+        finally:
+            pool.shutdown(wait=sys.exc_info()[0] is None, cancel_futures=True)
+
+
+def _start_apart() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 class LocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
@@ -147,8 +173,7 @@ _executor: LocalExecutor | None = None
 def _start_worker(executor: LocalExecutor) -> None:
     global _executor
     _executor = executor
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    _start_apart()
 
 
 def end_with_parent() -> None:

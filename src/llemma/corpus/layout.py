@@ -34,10 +34,18 @@ class Row(msgspec.Struct):
 
 
 class Count(msgspec.Struct, frozen=True):
-    """Documents and the bytes of their text in UTF-8."""
+    """Documents, the bytes of their text in UTF-8, and its tokens (see `CorpusStats.tokenizer`)."""
 
     docs: int = 0
     bytes: int = 0
+    tokens: int = 0
+
+
+def added(*counts: Count) -> Count:
+    """The sum of counts."""
+    return Count(
+        sum(count.docs for count in counts), sum(count.bytes for count in counts), sum(count.tokens for count in counts)
+    )
 
 
 class SourceStats(msgspec.Struct, frozen=True):
@@ -53,7 +61,8 @@ class SourceStats(msgspec.Struct, frozen=True):
 
 
 class CorpusStats(msgspec.Struct, frozen=True):
-    """`stats.json`. `work` names all that decided the corpus; `shards` gives documents and file size of each shard."""
+    """`stats.json`. `work` names all that decided the corpus; `shards` gives documents and file size of each shard;
+    `tokenizer` is the file that counted tokens, empty where they are estimated from the bytes."""
 
     work: str
     kept: Count
@@ -61,6 +70,7 @@ class CorpusStats(msgspec.Struct, frozen=True):
     subsets: dict[str, dict[str, Count]]
     sources: dict[str, SourceStats]
     shards: dict[str, Count]
+    tokenizer: str = ""
 
 
 def shard(subset: str, split: str, number: int) -> str:

@@ -25,7 +25,19 @@ import msgspec
 from llemma.core.console import Console
 from llemma.core.errors import LlemmaError
 from llemma.core.types import Document, Dropped
-from llemma.corpus.blocks import Flow, Read, Stage, Steps, Work, load_plugins, plugin_files, plugin_rules, work_of
+from llemma.corpus.blocks import (
+    UNTOLD,
+    Flow,
+    Read,
+    Signed,
+    Stage,
+    Steps,
+    Work,
+    load_plugins,
+    plugin_files,
+    plugin_rules,
+    work_of,
+)
 from llemma.corpus.check import open_source
 from llemma.corpus.config import SourceConfig
 from llemma.corpus.executors import end_with_parent
@@ -67,12 +79,14 @@ class Sample(msgspec.Struct):
     note: str = ""
 
 
-def sample(name: str, config: SourceConfig, ngram: int, cache: Path, folder: Path, seconds: float) -> Sample:
+def sample(
+    name: str, config: SourceConfig, ngram: int, cache: Path, folder: Path, seconds: float, signed: Signed = UNTOLD
+) -> Sample:
     """Read units of a source for so many seconds and stage them under `folder`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
-    task = _Task(name, config, ngram, str(cache), str(folder), list(map(str, plugin_files())), seconds)
+    task = _Task(name, config, ngram, str(cache), str(folder), list(map(str, plugin_files())), seconds, signed)
     process = context.Process(target=_measure, args=(sender, msgspec.json.encode(task)), daemon=True)
     process.start()
     sender.close()
@@ -116,6 +130,7 @@ class _Task(msgspec.Struct):
     folder: str
     plugins: list[str]
     seconds: float
+    signed: Signed
 
 
 def _measure(reports: Connection, data: bytes) -> None:
@@ -198,7 +213,7 @@ class _Measure:
                     return
 
         flow = counted(Read([work], []).run())
-        stage = Stage([work], folder, b"[]", self.task.ngram)
+        stage = Stage([work], folder, b"[]", self.task.ngram, self.task.signed)
         for _ in stage.run(self._kept(Steps([work], []).run(flow))):
             pass
         unsure = self._over() and not size and not documents

@@ -10,6 +10,7 @@ from typing import TypeVar
 from llemma.core.console import table
 from llemma.core.types import Document, Dropped
 from llemma.corpus import layout
+from llemma.corpus.card import millions, paper_rows, tokens_title
 from llemma.corpus.layout import CorpusStats, Count
 
 T = TypeVar("T")
@@ -57,12 +58,12 @@ def stats_text(found: CorpusStats) -> str:
     """The statistics as tables: by subset and split, by source and language, drops by step and reason."""
     parts = [
         f"{found.kept.docs:,} documents, {_megabytes(found.kept)} MB of text; {found.dropped:,} dropped",
-        table(["subset / split", "documents", "MB"], [
-            [f"{subset} / {split}", f"{count.docs:,}", _megabytes(count)]
+        table(["subset / split", "documents", "MB", tokens_title(found)], [
+            [f"{subset} / {split}", f"{count.docs:,}", _megabytes(count), millions(count)]
             for subset, splits in found.subsets.items() for split, count in splits.items()
         ]),
-        table(["source / language", "documents", "MB"], [
-            [f"{name} / {language}", f"{count.docs:,}", _megabytes(count)]
+        table(["source / language", "documents", "MB", tokens_title(found)], [
+            [f"{name} / {language}", f"{count.docs:,}", _megabytes(count), millions(count)]
             for name, source in found.sources.items() for language, count in source.languages.items()
         ]),
         table(["dropped from / by", "reason", "documents"], [
@@ -70,9 +71,15 @@ def stats_text(found: CorpusStats) -> str:
             for name, source in found.sources.items()
             for step, reasons in source.dropped.items() for reason, count in reasons.items()
         ]),
+        *_beside_the_paper(found),
         *(f"source {name} was left out: {source.skipped}" for name, source in found.sources.items() if source.skipped),
     ]  # fmt: skip
     return "\n\n".join(parts)
+
+
+def _beside_the_paper(stats: CorpusStats) -> list[str]:
+    rows = paper_rows(stats)
+    return [table(["language", "documents", "MB", tokens_title(stats), "the paper's"], rows)] if rows else []
 
 
 def _megabytes(count: Count) -> str:

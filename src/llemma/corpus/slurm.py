@@ -129,9 +129,9 @@ def units_script(slurm: SlurmConfig, command: str, tasks: int) -> str:
 
 
 def merge_script(slurm: SlurmConfig, command: str) -> str:
-    """The job after the array: `command` in one process."""
-    options = ["--cpus-per-task=1", f"--mem={slurm.merge_memory}", f"--time={slurm.merge_time}", "--output=merge.log"]
-    return _script("merge", slurm, options, command + " --workers 1")
+    """The job after the array: `command` in one task."""
+    limits = [f"--cpus-per-task={slurm.merge_cpus}", f"--mem={slurm.merge_memory}", f"--time={slurm.merge_time}"]
+    return _script("merge", slurm, [*limits, "--output=merge.log"], command + f" --workers {slurm.merge_cpus}")
 
 
 def _script(name: str, slurm: SlurmConfig, options: Sequence[str], command: str) -> str:

@@ -1,13 +1,15 @@
 """Units that have been read and filtered, waiting for the global pass: one folder each, whole or not there.
 
 `documents.bin` has the rows of the corpus, each compressed alone, so that one can be read without the others;
-`index.bin` has a fixed-size record for each; `dropped.jsonl` is the ledger; `unit.json` the counts.
+`index.bin` has a fixed-size record for each, `keys.bin` and `marks.bin` what near-duplicates are found by, `chunks.bin`
+the chunks where a source's are compared; `dropped.jsonl` is the ledger; `unit.json` the counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -18,10 +20,12 @@ import zstandard
 from numpy.typing import NDArray
 
 from llemma.core import jsonl
-from llemma.core.errors import DataError
+from llemma.core.errors import DataError, MissingError
 from llemma.core.files import read_json, replacing, write_json
-from llemma.core.types import Document, Dropped
-from llemma.corpus.dedup import BANDS, SIZE, sign
+from llemma.core.types import SPLITS, Document, Dropped
+from llemma.corpus.copies import METHODS
+from llemma.corpus.dedup import MINHASH, Marks, Method, text_number
+from llemma.corpus.languages.chunks import RULES, ChunkRule
 from llemma.corpus.layout import Row
 from llemma.corpus.words import Hashes
 
@@ -30,12 +34,15 @@ RECORD = np.dtype(
         ("offset", "<u8"),  # of the compressed row in documents.bin
         ("length", "<u4"),  # of the compressed row
         ("bytes", "<u4"),  # of the text in UTF-8
+        ("tokens", "<u4"),  # 0 where no tokenizer counts them
+        ("chunks", "<u4"),  # different ones in chunks.bin
+        ("split", "u1"),  # 0: drawn by hash; else 1 + the number of the split that it must go to
+        ("repeats", "?"),  # whether a chunk repeats within the text
         ("id", "<u8"),  # hash of the document id
         ("text", "<u8", (2,)),
-        ("bands", "<u8", (BANDS,)),
-        ("rows", "<u4", (SIZE,)),
     ]
 )
+CHUNKS = np.dtype([("chunk", "<u8"), ("document", "<u4")])
 RESERVED = ("id", "source")
 
 
@@ -47,22 +54,42 @@ class Key(msgspec.Struct, frozen=True):
 
 
 class UnitRecord(msgspec.Struct, frozen=True):
-    """What a staged unit holds: documents, keys of their meta, drops by step and reason."""
+    """What a staged unit holds: documents, keys of their meta, drops by step and reason, and how it was signed."""
 
     source: str
     documents: int
     meta: dict[str, Key]
     dropped: dict[str, dict[str, int]]
+    method: str = MINHASH.name
+    chunk_rule: str = "none"
+    chunks: int = 0
+
+
+class Signing(msgspec.Struct, frozen=True):
+    """How documents are signed: by which `method`, with chunks by which rule if any, and who counts their tokens.
+
+    `pinned` says that documents whose meta names a split go to that split.
+    """
+
+    method: Method = MINHASH
+    rule: ChunkRule | None = None
+    tokens: Callable[[str], int] | None = None
+    pinned: bool = False
+
+
+PLAIN = Signing()
+"""MinHash alone."""
 
 
 class UnitWriter:
     """Writes one unit into an open folder."""
 
-    def __init__(self, folder: Path, source: str, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, source: str, stack: ExitStack, signing: Signing) -> None:
         self.source, self.documents, self.meta, self.dropped = source, 0, dict[str, Key](), dict[str, dict[str, int]]()
-        self._rows = stack.enter_context(open(folder / "documents.bin", "wb"))
-        self._index = stack.enter_context(open(folder / "index.bin", "wb"))
-        self._ledger = stack.enter_context(open(folder / "dropped.jsonl", "wb"))
+        self.signing, self.chunks = signing, 0
+        names = ("documents.bin", "index.bin", "keys.bin", "marks.bin", "chunks.bin", "dropped.jsonl")
+        files = [stack.enter_context(open(folder / name, "wb")) for name in names]
+        self._rows, self._index, self._keys, self._marks, self._chunks, self._ledger = files
         self._zip, self._encoder, self._offset = zstandard.ZstdCompressor(level=1), msgspec.json.Encoder(), 0
 
     def add(self, document: Document, hashes: Hashes) -> None:
@@ -73,19 +100,31 @@ class UnitWriter:
             self.drop(Dropped(document.id, document.source, "read", "not text: half of a surrogate pair"))
 
     def _add(self, document: Document, hashes: Hashes) -> None:
-        document.text.encode()  # refuses half surrogate pairs before anything is counted
+        size = len(document.text.encode())  # refuses half surrogate pairs before anything is counted
         row = Row(document.text, {"id": document.id, "source": document.source, **self._facts(document.meta)})
         data = self._zip.compress(self._encoder.encode(row))
-        signature = sign(hashes)
         record = np.zeros((), RECORD)
-        record["offset"], record["length"] = self._offset, len(data)
-        record["bytes"] = len(document.text.encode())
-        record["id"] = id_hash(document.id)
-        record["text"], record["bands"], record["rows"] = signature.text, signature.bands, signature.rows
+        record["offset"], record["length"], record["bytes"] = self._offset, len(data), size
+        record["id"], record["text"] = id_hash(document.id), text_number(hashes)
+        record["tokens"] = self.signing.tokens(document.text) if self.signing.tokens else 0
+        record["split"] = pinned_split(document.meta) if self.signing.pinned else 0
+        keys, marks = self.signing.method.sign(hashes)
+        self._keys.write(keys.tobytes())
+        self._marks.write(marks.tobytes())
+        if self.signing.rule is not None:
+            record["chunks"], record["repeats"] = self._chunked(document.text, self.signing.rule)
         self._rows.write(data)
         self._index.write(record.tobytes())
         self._offset += len(data)
         self.documents += 1
+
+    def _chunked(self, text: str, rule: ChunkRule) -> tuple[int, bool]:
+        names, repeats = rule.chunks(text)
+        rows = np.zeros(len(names), CHUNKS)
+        rows["chunk"], rows["document"] = names, self.documents
+        self._chunks.write(rows.tobytes())
+        self.chunks += len(rows)
+        return len(rows), repeats
 
     def _facts(self, meta: dict[str, Any]) -> dict[str, str | bool | int | float]:
         """The meta as it is written, its types and presence noted: what is not plain becomes JSON text."""
@@ -104,6 +143,27 @@ class UnitWriter:
         reasons = self.dropped.setdefault(dropped.step, {})
         reason = category(dropped.reason)
         reasons[reason] = reasons.get(reason, 0) + 1
+
+    def record(self) -> UnitRecord:
+        """What the unit holds."""
+        rule = self.signing.rule.name if self.signing.rule else "none"
+        method = self.signing.method.name
+        return UnitRecord(self.source, self.documents, self.meta, self.dropped, method, rule, self.chunks)
+
+
+_SPLIT_KEYS = ("published_split", "split")
+_SPLIT_NAMES: dict[str, str] = {
+    **{name: name for name in SPLITS},
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+}
+
+
+def pinned_split(meta: dict[str, Any]) -> int:
+    """The split that a document's meta names: 1 to 3 in the order of `SPLITS`, 0 where it names none."""
+    named = next((_SPLIT_NAMES.get(str(meta[key])) for key in _SPLIT_KEYS if meta.get(key)), None)
+    return 1 + [str(split) for split in SPLITS].index(named) if named else 0
 
 
 def printable(text: str) -> str:
@@ -144,14 +204,14 @@ def as_type(value: Any, kind: str) -> str | bool | int | float:
 
 
 @contextmanager
-def writing(folder: Path, source: str) -> Iterator[UnitWriter]:
+def writing(folder: Path, source: str, signing: Signing = PLAIN) -> Iterator[UnitWriter]:
     """A writer for a unit's folder, which appears whole when the block ends well."""
     with replacing(folder) as temporary:
         temporary.mkdir()
         with ExitStack() as stack:
-            writer = UnitWriter(temporary, source, stack)
+            writer = UnitWriter(temporary, source, stack, signing)
             yield writer
-        write_json(temporary / "unit.json", UnitRecord(source, writer.documents, writer.meta, writer.dropped))
+        write_json(temporary / "unit.json", writer.record())
 
 
 class Staged:
@@ -160,31 +220,59 @@ class Staged:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.record = read_json(folder / "unit.json", UnitRecord)
-        if (folder / "index.bin").stat().st_size != len(self) * RECORD.itemsize:
-            raise self._damaged("index.bin has not the size that unit.json tells")
+        self.method = METHODS[self.record.method]
+        self._sizes = {
+            "index.bin": len(self) * RECORD.itemsize,
+            "keys.bin": len(self) * self.method.keys * 8,
+            "marks.bin": len(self) * self._mark_bytes,
+            "chunks.bin": self.record.chunks * CHUNKS.itemsize,
+        }
+        for name, size in self._sizes.items():
+            if (folder / name).stat().st_size != size:
+                raise self._damaged(f"{name} has not the size that unit.json tells")
 
     def __len__(self) -> int:
         return self.record.documents
 
-    def index(self) -> NDArray[np.void]:
-        """One `RECORD` a document."""
-        return np.fromfile(self.folder / "index.bin", RECORD)
+    @property
+    def _mark_bytes(self) -> int:
+        return self.method.marks * np.dtype(self.method.mark).itemsize
 
-    def entry(self, number: int) -> np.void:
-        """The `RECORD` of one document."""
-        found = np.fromfile(self.folder / "index.bin", RECORD, count=1, offset=number * RECORD.itemsize)
-        return cast(np.void, found[0])
+    @property
+    def chunk_rule(self) -> ChunkRule | None:
+        """How its chunks were taken, if they were."""
+        return RULES.get(self.record.chunk_rule)
+
+    def index(self, start: int = 0, count: int = -1) -> NDArray[np.void]:
+        """One `RECORD` a document; of `count` documents from `start` on, where they are given."""
+        return np.fromfile(self.folder / "index.bin", RECORD, count, offset=start * RECORD.itemsize)
+
+    def keys(self, start: int = 0, count: int = -1) -> Hashes:
+        """`(documents, keys)`: the numbers by which near-duplicates meet, of some documents likewise."""
+        width = self.method.keys
+        some = np.fromfile(self.folder / "keys.bin", np.uint64, count * width, offset=start * width * 8)
+        return some.reshape(-1, width)
+
+    def marks(self, number: int) -> Marks:
+        """`(marks,)`: the signature of one document."""
+        return np.fromfile(
+            self.folder / "marks.bin", self.method.mark, self.method.marks, offset=number * self._mark_bytes
+        )
+
+    def chunks(self, start: int, count: int) -> NDArray[np.void]:
+        """`count` `CHUNKS` rows from number `start` on; they stand in the order of their documents."""
+        return np.fromfile(self.folder / "chunks.bin", CHUNKS, count, offset=start * CHUNKS.itemsize)
 
     def row(self, number: int) -> Row:
         """The row of one document."""
-        with open(self.folder / "documents.bin", "rb") as file:
-            return self._row(file, self.entry(number))
+        entry = np.fromfile(self.folder / "index.bin", RECORD, count=1, offset=number * RECORD.itemsize)[0]
+        return next(self.rows([cast(np.void, entry)]))
 
-    def rows(self) -> Iterator[tuple[np.void, Row]]:
-        """Record and row of every document, in order."""
+    def rows(self, entries: Sequence[np.void] | NDArray[np.void]) -> Iterator[Row]:
+        """The rows of these entries of the index."""
         with open(self.folder / "documents.bin", "rb") as file:
-            for entry in self.index():
-                yield entry, self._row(file, entry)
+            for entry in entries:
+                yield self._row(file, entry)
 
     def _row(self, file: IO[bytes], entry: np.void) -> Row:
         file.seek(int(entry["offset"]))
@@ -203,3 +291,22 @@ class Staged:
 
 
 _decoder, _unzip = msgspec.json.Decoder(Row), zstandard.ZstdDecompressor()
+
+
+def tokenizer_file(path: str) -> Path:
+    """The `tokenizer.json` at a path, or in the folder there."""
+    file = Path(path).expanduser()
+    file = file / "tokenizer.json" if file.is_dir() else file
+    if not file.is_file():
+        mend = "give a tokenizer.json or the folder of one"
+        raise MissingError(f"no tokenizer at {path}", where="corpus.tokenizer", mend=mend)
+    return file
+
+
+@lru_cache(maxsize=2)
+def token_counter(path: str) -> Callable[[str], int]:
+    """Counts the tokens of a text by the tokenizer at a path."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_file(path)))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)

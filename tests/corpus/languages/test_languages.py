@@ -28,6 +28,7 @@ PAPER = (
     "\\documentclass{article}\n\\section{Orbits}\nThe size of an orbit divides the order of the group, as we see. " * 9
 )
 PROOF = "Theorem t : True.\nProof. exact I. Qed.\n"
+NO_FORMULA = "neither displayed formulas nor sympy"
 NO_LIBRARY, MANY = "includes no mathematical library", "12345 " * 20_000
 LARGE_TESTS = "@test f(x) == y\n" * 10_000
 BOTH = [
@@ -91,9 +92,17 @@ DIFFERENT = [
     ("c", "double f(double x) { return x; }\n", {"package": "scipy"}, NO_LIBRARY, KEPT),
     ("coq", PROOF + "(* the circuit is rewired *)\n", {"path": "a.v"}, "Verilog", KEPT),
     ("coq", "module m(input a);\nDefinition d;\nendmodule\n", {"path": "a.v"}, "Verilog", "another language"),
+    ("c", "double gsl_rstat_mean(void);\n", {"path": "include/gsl/gsl_rstat.h"}, NO_LIBRARY, KEPT),
+    ("cpp", "template <class T> struct Mat;\n", {"path": "Eigen/src/Core/Mat.h"}, NO_LIBRARY, KEPT),
+    ("python", "def root(f): return f\n", {"path": "dist-packages/scipy/optimize/a.py"},
+     "imports no mathematical library", KEPT),
+    ("coq", "Class Container (A B : Type) := In : A -> B -> Prop.\n", {"path": "a.v"}, "no Rocq keyword", KEPT),
+    ("haskell", "module Data.Complex (Complex) where\n", {}, "imports no mathematical library", KEPT),
+    ("tex", PAPER.replace("\\section", "\\Section"), {"path": "a.tex"}, "no section", KEPT),
     ("haskell", "import StatisticsOfGames\n", {}, KEPT, "imports no mathematical library"),
     ("haskell", "-- import Statistics is not needed\n", {}, KEPT, "imports no mathematical library"),
     ("isabelle", "theory T begin\nlemma\n  a: \"x = x\" by simp\nend\n", {}, "no lemma and no theorem", KEPT),
+    ("jupyter", '{"cells": [{"cell_type": "markdown", "source": "$$ x^2 = y $$"}]}', {}, NO_FORMULA, KEPT),
     ("julia", MANY[:50_000], {}, KEPT, "mostly digits"),
     ("julia", ' {"id": 1, "text": "a"}\n', {"path": "a.jl"}, KEPT, "another language"),
     ("julia", "[1, 2] |> sum\nfunction f(x)\n  x\nend\n", {"path": "a.jl"}, "another language", KEPT),

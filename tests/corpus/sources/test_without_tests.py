@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llemma.core.console import Console
 from llemma.core.errors import DataError, MissingError, RecipeError
 from llemma.core.types import Document, Dropped
 from llemma.corpus import layout
@@ -218,3 +219,22 @@ def test_minif2f_does_not_survive_in_any_dress(tmp_path: Path) -> None:
             text = row[key].replace(row["name"], "renamed").replace(":\n", " :\n\n") + "\n"
             left, _ = theorems.cut(document(text, language))
             assert isinstance(left, Dropped), (row["name"], key)
+
+
+def test_a_folder_of_tests_may_hold_notes_and_archives(tmp_path: Path) -> None:
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "README.md").write_text("What these are.")
+    with tarfile.open(tests / "statements.tar.gz", "w:gz") as archive:
+        data = b"Theorem held_out_number_7 : forall n : nat, n + 0 = 0 + n + 0.\nProof. Admitted.\n"
+        info = tarfile.TarInfo("a.v")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/b.v").write_text(data.decode() + "\nLemma kept : 1 = 1.\nProof. reflexivity. Qed.\n")
+    source = WithoutTests("folder", [str(tests)], {"inputs": [str(tmp_path / "in")]})
+    (unit,) = source.units(Context(tmp_path, Console(quiet=True)))
+    items = list(source.read(unit, "s"))
+    assert any(isinstance(item, Dropped) for item in items)
+    (document,) = [item for item in items if isinstance(item, Document)]
+    assert "held_out" not in document.text and "Lemma kept" in document.text

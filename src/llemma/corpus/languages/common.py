@@ -90,6 +90,13 @@ def another_language(document: Document) -> Drop | None:
     return None if same else Drop(f"another language: {found}")
 
 
+_OWN = re.compile(
+    rf"/(?:{'|'.join(MATHEMATICS)}|eigen3?|Eigen|armadillo_bits|NTL|gsl|blitz|adept|alglib|mtl|deal\.II|petsc\w*|nlopt|fftw3?"
+    r"|boost/(?:math|numeric|multiprecision|random|geometry|graph|rational|polygon)"
+    r"|dlib/(?:matrix|optimization|global_optimization|statistics|svm|numerical_integration|filtering|rand))/"
+)
+
+
 def of_mathematical_package(document: Document) -> bool:
-    """Whether the document comes from the distribution of one of `MATHEMATICS`."""
-    return document.meta.get("package") in MATHEMATICS
+    """Whether the document is a mathematical package's own: of its distribution, or below a folder of its name."""
+    return document.meta.get("package") in MATHEMATICS or bool(_OWN.search(path(document)))

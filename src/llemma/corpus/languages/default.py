@@ -87,7 +87,13 @@ def cpp(document: Document) -> Document | Drop:
     )
 
 
-_COQ = re.compile(r"\b(?:Theorem|Lemma|Corollary|Proof|Qed|Inductive|Definition|Fixpoint)\b")
+_COQ = re.compile(
+    r"\b(?:Theorem|Lemma|Corollary|Proof|Qed|Inductive|Definition|Fixpoint)\b"
+    r"|^[ \t]*(?:(?:Local|Global|Polymorphic|Program|Cumulative|Existing)[ \t]+)?"
+    r"(?:CoInductive|CoFixpoint|Class|Instance|Record|Structure|Variant|Axiom|Parameter|Ltac|Notation|Infix|Example|Fact"
+    r"|Remark|Proposition)\b",
+    re.MULTILINE,
+)
 _GENERATED = re.compile(r"This file was automatically generated")
 
 
@@ -103,14 +109,14 @@ def coq(document: Document) -> Document | Drop:
 
 
 _HASKELL = re.compile(
-    r"^[ \t]*import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?(?:\"[\w-]+\"[ \t]+)?"
+    r"^[ \t]*(?:import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?(?:\"[\w-]+\"[ \t]+)?|module[ \t]+)"
     r"(?:Numeric\.LinearAlgebra|Numeric\.SpecFunctions|Numeric\.Vector|Statistics|Data\.Complex)\b(?!')",
     re.MULTILINE,
 )
 
 
 def haskell(document: Document) -> Document | Drop:
-    """Keep importers of linear algebra, special functions, statistics and complex numbers."""
+    """Keep importers of linear algebra, special functions, statistics and complex numbers, and these modules."""
     return standard(document) or lacks(document, _HASKELL, "imports no mathematical library") or document
 
 
@@ -147,7 +153,9 @@ def julia(document: Document) -> Document | Drop:
 
 
 _NOTEBOOK = re.compile(
-    r"\\begin\{(?:equation|align|gather|multline|eqnarray)\*?\}|^[ \t]*(?:import|from)[ \t]+sympy\b", re.MULTILINE
+    r"\\begin\{(?:equation|align|gather|multline|eqnarray)\*?\}|\$\$[^$]{3,2000}\$\$"
+    r"|^[ \t]*(?:import|from)[ \t]+sympy\b",
+    re.MULTILINE,
 )
 
 
@@ -202,7 +210,11 @@ def r(document: Document) -> Document | Drop:
     return standard(document) or another_language(document) or document
 
 
-_SECTION = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?\s*[\[{]")
+# The macros of GAP's manuals, and of plain TeX.
+_SECTION = re.compile(
+    r"\\(?:part|[Cc]hapter|(?:sub){0,2}section|Section|(?:sub)?paragraph)\*?\s*[\[{]|^[ \t]*\\beginsection\b",
+    re.MULTILINE,
+)
 _PLOT = re.compile(r"GNUPLOT: LaTeX picture|\\gplgaddtomacro|(?i:(?:created|generated|made) (?:by|with) gnuplot)")
 _DOXYGEN = re.compile(r"/latex/")
 

@@ -26,6 +26,7 @@ _WORDED = frozenset(["problem", "solution", "question", "answer", "input", "outp
 _WORDED_STARTS = ("nl_", "informal_")
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _FILES = {".lean": "lean", ".thy": "isabelle", ".v": "coq"}
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".zip")
 _GENERIC = re.compile(r"(?i)(?:exercise|ex|lemma|theorem|thm|problem|prop|proposition|example|question|exo|test)_?\d")
 
 
@@ -70,7 +71,7 @@ def _contents(path: Path) -> Iterator[tuple[str, Any]]:
 
     if path.is_dir():
         for name in files.walk(path, files.Wanted()):
-            if (path / name).suffix in _FILES or name.endswith((".json", *shards.PARQUET, *shards.LINES)):
+            if (path / name).suffix in _FILES or name.endswith((".json", *shards.PARQUET, *shards.LINES, *_ARCHIVES)):
                 yield from _contents(path / name)
     elif path.name.endswith((*shards.PARQUET, *shards.LINES)):
         rows = list(shards.rows(path))

@@ -20,8 +20,8 @@ from typing import IO, Any
 import msgspec
 
 from llemma.core.errors import DataError, MissingError
-from llemma.core.files import file_digest
 from llemma.core.types import Document, Dropped
+from llemma.corpus.naming import file_digests
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.files import MAX_FILE, Wanted, as_document, expand, unreadable
 
@@ -55,7 +55,8 @@ class Archive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if missing or not paths:
             what = ", ".join(missing or self.inputs)
             raise MissingError(f"no such archive: {what}", mend="check `inputs` of this source in the recipe")
-        return [Unit(path.name, str(path), file_digest(path)) for path in paths]
+        names = zip(paths, file_digests(paths), strict=True)
+        return [Unit(path.name, str(path), digest) for path, digest in names]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
         """Every wanted member, in the archive's own order."""

@@ -14,6 +14,7 @@ import msgspec
 
 from llemma.core.types import Document, Dropped
 from llemma.corpus.languages.told import lean_version, told
+from llemma.corpus.naming import file_digests
 
 MAX_FILE = 64_000_000
 """Bytes above which a file is not read at all; the steps' own limits are far below."""
@@ -143,13 +144,9 @@ def _is_inside(root: Path, name: str) -> bool:
 
 def content_digest(root: Path, names: Iterable[str]) -> str:
     """16 hex characters that name the files' relative paths and content."""
-    total = hashlib.blake2b(digest_size=8)
-    for name in names:
-        try:
-            content = hashlib.blake2b((root / name).read_bytes(), digest_size=16).digest()
-        except OSError:
-            content = b"unreadable"
-        total.update(name.encode("utf-8", "surrogateescape") + b"\0" + content)
+    total, listed = hashlib.blake2b(digest_size=8), list(names)
+    for name, content in zip(listed, file_digests([root / name for name in listed]), strict=True):
+        total.update(name.encode("utf-8", "surrogateescape") + b"\0" + content.encode())
     return total.hexdigest()
 
 

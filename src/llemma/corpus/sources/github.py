@@ -165,7 +165,8 @@ def _quoted(language: str) -> str:
 
 
 def _endings(language: str) -> list[str]:
-    return [f"*{ending}" for ending, name in LANGUAGES.items() if name == named(language)]
+    endings = [ending for ending, name in LANGUAGES.items() if name == named(language)]
+    return [f"*{form}" for ending in endings for form in (ending, ending.upper())]  # a.R, a.F90
 
 
 def _below_top(path: str) -> str:

@@ -5,7 +5,6 @@ A shard of the hub is fetched when it is read, not before: a data set may be lar
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -16,7 +15,8 @@ import msgspec
 
 from llemma.core import jsonl
 from llemma.core.errors import DataError, LlemmaError, MissingError
-from llemma.core.files import digest, file_digest
+from llemma.core.files import digest
+from llemma.corpus.naming import file_digests
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.archive import DAMAGE
 
@@ -48,7 +48,7 @@ def local_units(paths: Sequence[Path], inputs: Sequence[str]) -> list[Unit]:
     if missing or not paths:
         what = ", ".join(missing[:5] or inputs)
         raise MissingError(f"no such shard: {what}", mend="check `inputs` of this source in the recipe")
-    return [Unit(path.name, str(path), file_digest(path)) for path in paths]
+    return [Unit(path.name, str(path), digest) for path, digest in zip(paths, file_digests(paths), strict=True)]
 
 
 def hub_units(hub: Hub, patterns: Sequence[str], context: Context) -> list[Unit]:
@@ -133,7 +133,7 @@ def _lines(path: Path) -> Iterator[Row | Damage]:
     decoder = msgspec.json.Decoder(Row)
     number = 0
     try:
-        with _Whole(path) if path.suffix == ".zst" else jsonl.open_lines(path) as file:
+        with jsonl.open_lines(path) as file:
             for number, line in enumerate(file, start=1):
                 try:
                     if line.strip():
@@ -142,42 +142,6 @@ def _lines(path: Path) -> Iterator[Row | Damage]:
                     yield Damage(number, f"damaged row: {error}")
     except jsonl.damage() as error:
         yield Damage(0, f"{DAMAGE[0]}: {str(error) or type(error).__name__}, after {number} rows")
-
-
-class _Whole(io.RawIOBase):
-    """A zstandard file that raises `EOFError` where it ends too early: the library's own reader keeps silent."""
-
-    def __init__(self, path: Path) -> None:
-        import zstandard
-
-        self._new = zstandard.ZstdDecompressor().decompressobj
-        self._file, self._frame, self._left = open(path, "rb"), self._new(), memoryview(b"")
-        self._begun = False
-
-    def readable(self) -> bool:
-        return True
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(io.BufferedReader(self, 1 << 18))
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            packed = (self._frame.unused_data if self._frame.eof else b"") or self._file.read(1 << 14)
-            if not packed:
-                if self._begun and not self._frame.eof:
-                    raise EOFError("the compressed stream ends too early")
-                return 0
-            if self._frame.eof:
-                self._frame = self._new()
-            self._begun = True
-            self._left = memoryview(self._frame.decompress(packed))
-        piece, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
 
 
 def _parquet(path: Path, columns: Sequence[str] | None) -> Iterator[Row | Damage]:

@@ -42,7 +42,7 @@ class WithoutTests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
         """The source's documents in its order, cuts and drops before what they leave."""
-        held = _read(tuple(self._files()))
+        held = _read(tuple(expand(self.tests)))
         items = self._source().read(unit, source)
         if self.rules == "default":
             yield from without_tests(items, held, self.ngram)
