@@ -66,12 +66,12 @@ def evaluate(
     problems = _by_id(problem for _, (_, chosen) in asked for problem in chosen)
     passages = _passages(texts or {}, config)
     likelihoods = _score(backend, passages, journal, console)
+    jsonl.write(out / PROBLEMS, problems.values())  # now, so that `llemma view` has them while answers come in
     requests = {task.name: plan(task, chosen, config) for task, (_, chosen) in asked}
     walls = [
         Cost(task.name, _ask(backend, task, requests[task.name], problems, config, journal, console))
         for task, _ in asked
     ]
-    jsonl.write(out / PROBLEMS, problems.values())
     jsonl.write(out / COMPLETIONS, _stored(backend, requests, config, journal))
     if any(task.program for task in tasks):
         jsonl.write(out / EXECUTIONS, _executed(backend, tasks, requests, config, journal, console))
