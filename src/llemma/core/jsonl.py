@@ -16,10 +16,14 @@ from llemma.core.files import replacing
 T = TypeVar("T")
 
 
+_LEAST, _MOST, _WANTED = 8, 2048, 1 << 16  # bytes decompressed at a time, and about how many shall come of them
+
+
 class WholeZst(io.RawIOBase):
     """A zstandard file of any number of frames; raises `EOFError` where it ends inside one.
 
-    The library's own reader keeps silent there, also where the cut falls between two lines.
+    The library's own reader keeps silent there, also where the cut falls between two lines. What decompresses to much
+    is taken in small pieces, since each piece stands in memory decompressed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +31,7 @@ class WholeZst(io.RawIOBase):
 
         self._new = zstandard.ZstdDecompressor().decompressobj
         self._file, self._frame, self._left = open(path, "rb"), self._new(), memoryview(b"")
-        self._begun = False
+        self._packed, self._size, self._inside = memoryview(b""), _LEAST, False
 
     def readable(self) -> bool:
         """Yes."""
@@ -36,18 +40,27 @@ class WholeZst(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill some of the buffer; 0 at the end of the last whole frame."""
         while not self._left:
-            packed = (self._frame.unused_data if self._frame.eof else b"") or self._file.read(1 << 14)
-            if not packed:
-                if self._begun and not self._frame.eof:
+            if not self._packed:
+                self._packed = memoryview(self._file.read(1 << 14))
+            if not self._packed:
+                if self._inside:
                     raise EOFError("the compressed stream ends too early")
                 return 0
-            if self._frame.eof:
-                self._frame = self._new()
-            self._begun = True
-            self._left = memoryview(self._frame.decompress(packed))
+            self._left = memoryview(self._decompressed())
         piece, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
         buffer[: len(piece)] = piece
         return len(piece)
+
+    def _decompressed(self) -> bytes:
+        piece = self._packed[: self._size]
+        out = self._frame.decompress(piece)
+        used = len(piece) - len(self._frame.unused_data)
+        self._packed, self._inside = self._packed[used:], not self._frame.eof
+        if self._frame.eof:
+            self._frame = self._new()
+        size = self._size * _WANTED // len(out) if len(out) > _WANTED else 2 * self._size
+        self._size = min(_MOST, max(_LEAST, size))
+        return out
 
     def close(self) -> None:
         """Close the file below, too."""
