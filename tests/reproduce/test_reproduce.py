@@ -34,7 +34,8 @@ STAGES = {
     "eval-base ...",
     "bits per byte",
     "eval-math ...",
-    "overlap-math ...",
+    "overlap-math-problems ...",
+    "overlap-math-answers ...",
     "report ...",
 }
 

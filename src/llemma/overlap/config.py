@@ -1,4 +1,4 @@
-"""The `overlap` section of a recipe."""
+"""The `overlap` sections of a recipe."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def make(recipe: Recipe[LlemmaRecipe], out: Path) -> Plan:
         *(_training(value, rate, done)),
         *(_evaluation(value, rate, name, done) for name in value.train),
         *(_proving(value, rate, name, done) for name in value.train if value.prove is not None),
-        *(_overlap(value, done) if value.overlap else []),
+        *(_overlap(value, name, done) for name in value.overlap),
         StagePlan("report", "pages and plots", 2.0, False),
     ]
     return Plan(recipe.name, str(out), stages, sum(stage.seconds for stage in stages if not stage.done), rate)
@@ -108,18 +108,11 @@ def _corpus(recipe: LlemmaRecipe, out: Path, done: set[str]) -> list[StagePlan]:
     ]
 
 
-def _overlap(recipe: LlemmaRecipe, done: set[str]) -> list[StagePlan]:
-    assert recipe.overlap is not None
-    name = f"overlap-{list(recipe.train)[-1]}"
-    lengths = ", ".join(str(length) for length in recipe.overlap.ngram)
-    return [
-        StagePlan(
-            name,
-            f"{', '.join(f'{kind}s' for kind in recipe.overlap.of)} in the corpus, n = {lengths}",
-            3.0,
-            name in done,
-        )
-    ]
+def _overlap(recipe: LlemmaRecipe, name: str, done: set[str]) -> StagePlan:
+    config, stage = recipe.overlap[name], f"overlap-{list(recipe.train)[-1]}-{name}"
+    lengths = ", ".join(str(length) for length in config.ngram)
+    kinds = ", ".join(f"{kind}s" for kind in config.of)
+    return StagePlan(stage, f"{kinds} in the corpus, n = {lengths}", 3.0, stage in done)
 
 
 def _training(recipe: LlemmaRecipe, rate: float, done: set[str]) -> list[StagePlan]:

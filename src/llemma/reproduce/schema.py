@@ -69,8 +69,8 @@ class LlemmaRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     theorems: TheoremsConfig = TheoremsConfig()
     prove: ProveConfig | None = None
     """How theorems are attempted; without it, none are."""
-    overlap: OverlapConfig | None = None
-    """What the last phase's evaluation shares with the corpus; without it, nothing is looked for."""
+    overlap: dict[str, OverlapConfig] = {}
+    """Searches by name for what the last phase's evaluation shares with the corpus."""
 
 
 def load(name: str, sets: list[str] | tuple[str, ...] = ()) -> Recipe[LlemmaRecipe]:

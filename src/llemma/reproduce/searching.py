@@ -53,10 +53,10 @@ def executor(name: str, shards: int, workers: int) -> Execute | None:
     return partial(run, name)
 
 
-def search_phase(run: Path, phase: str, config: OverlapConfig, console: Console) -> dict[str, Any]:
-    """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>`; how many pairs
-    of an item and a document these are."""
-    evaluated, out = run / "eval" / phase, run / "overlap" / phase / "hits.jsonl"
+def search_phase(run: Path, phase: str, name: str, config: OverlapConfig, console: Console) -> dict[str, Any]:
+    """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>/<name>.jsonl`; how
+    many pairs of an item and a document these are."""
+    evaluated, out = run / "eval" / phase, run / "overlap" / phase / f"{name}.jsonl"
     search = Search(checked(config.ngram), config.tokens, config.contexts, config.fuzzy)
     items = gathered(of_run(evaluated, config.of))
     found = study(discover([run / "corpus"]), items, search, out, run=evaluated, console=console)

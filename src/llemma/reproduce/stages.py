@@ -143,8 +143,8 @@ class Pipeline:
             yield self.theorems()
             for phase in self.phases:
                 yield self.proving(phase)
-        if self.recipe.overlap is not None:
-            yield self.overlap(self.phases[-1])
+        for name in self.recipe.overlap:
+            yield self.overlap(self.phases[-1], name)
 
     def problems(self) -> Stage:
         """Generate the held-out problems and the worked examples shown before them."""
@@ -306,8 +306,9 @@ class Pipeline:
         outputs = [f"prove/{phase}/{file}" for file in ("proofs.jsonl", "results.json")]
         return Stage(f"prove-{phase}", digest(VERSION, self.recipe.prove, self._prover, inputs), outputs, work)
 
-    def overlap(self, phase: str) -> Stage:
+    def overlap(self, phase: str, name: str) -> Stage:
         """Look for what a phase's evaluation shares with the corpus."""
+        config = self.recipe.overlap[name]
         asked = [f"eval/{phase}/{kind}.jsonl.zst" for kind in ("problems", "completions", "verdicts")]
         shards = [
             shard
@@ -319,12 +320,12 @@ class Pipeline:
         def work() -> dict[str, Any]:
             from llemma.reproduce.searching import search_phase
 
-            assert self.recipe.overlap is not None
-            return search_phase(self.path, phase, self.recipe.overlap, self.console)
+            return search_phase(self.path, phase, name, config, self.console)
 
-        key = digest(VERSION, self.recipe.overlap, content(self.path, [*asked, *shards]))
-        outputs = [f"overlap/{phase}/{file}" for file in ("hits.jsonl", "hits.contexts.jsonl", "hits.summary.json")]
-        return Stage(f"overlap-{phase}", key, outputs, work)
+        key = digest(VERSION, config, content(self.path, [*asked, *shards]))
+        endings = ["jsonl", "summary.json", *(["contexts.jsonl"] if config.contexts else [])]
+        outputs = [f"overlap/{phase}/{name}.{ending}" for ending in endings]
+        return Stage(f"overlap-{phase}-{name}", key, outputs, work)
 
     def _validation(self) -> dict[str, list[Document]]:
         """The validation documents by source, in the order of the recipe."""
