@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -152,6 +152,15 @@ class SweepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Keep the weights of every run, not its losses alone."""
 
 
+FREE: dict[str, Any] = {
+    "parity_check": True,
+    "replicas": 1,
+    "tensor_parallel": 1,
+    "trackers": [],
+    "keep_checkpoints": 1,
+}
+"""Settings that change no number (but for the order of sums), each with the value that stands for all: a run may go on
+with others."""
 AT_LEAST = {
     "rollback_after": 1,
     "replicas": 1,

@@ -29,8 +29,8 @@ from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import branch, checkpoint, guard, metrics
 from llemma.train.ahead import Ahead
 from llemma.train.checkpoint import TrainState
-from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.feed import Feed, joined, sampled
+from llemma.train.config import FREE, ModelConfig, TrainConfig
+from llemma.train.feed import Feed, Sample, joined, sampled
 from llemma.train.guard import Guard
 from llemma.train.mesh import Mesh, current
 from llemma.train.metrics import Clock, Metrics
@@ -100,8 +100,7 @@ class Trainer:
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
         stores = {name: _content(store) for name, store in sorted(train.items())}
-        same: dict[str, Any] = {"parity_check": True, "trackers": [], "keep_checkpoints": 1}  # change no number
-        config = msgspec.structs.replace(self.config, **same, replicas=1, tensor_parallel=1)
+        config = msgspec.structs.replace(self.config, **FREE)
         trunk = branch.identity(self.run, self.config.branch) if self.config.branch else ""
         start = weights.identity(init) if init else shape
         return digest(VERSION, config, start, self.tokenizer.digest, stores, trunk)
@@ -333,21 +332,21 @@ class Trainer:
     def _bits_per_byte(self, store: Store) -> float:
         """Estimate from at most `validation_windows` evenly spaced windows: nats a token over bytes a token. Of a store
         of questions and answers, on the answers alone."""
-        rows, labels = sampled(store, self.config.context, self.config.validation_windows, self.config.seed)
-        counted = int((labels != IGNORED).sum())
+        found = sampled(store, self.config.context, self.config.validation_windows, self.config.seed)
+        counted = int((found.labels != IGNORED).sum())
         if not counted:
             return math.nan
-        pairs = zip(torch.split(rows, 16), torch.split(labels, 16), strict=True)
-        nats = self._nats([(ids.to(self.mesh.device), asked.to(self.mesh.device)) for ids, asked in pairs]) / counted
-        return nats / math.log(2) * store.info.tokens / store.info.text_bytes
+        nats = self._nats([Sample(*parts) for parts in zip(*(torch.split(part, 16) for part in found), strict=True)])
+        return nats / counted / math.log(2) * store.info.tokens / store.info.text_bytes
 
-    def _nats(self, batches: list[tuple[Tensor, Tensor]]) -> float:
-        """The summed loss of (windows, labels) that the processes share; all compute equally often, as FSDP needs."""
-        total = 0.0
+    def _nats(self, batches: list[Sample]) -> float:
+        """The summed loss of windows that the processes share; all compute equally often, as FSDP needs."""
+        total, device = 0.0, self.mesh.device
         for first in range(0, len(batches), self.mesh.readers):
             mine = first + self.mesh.reader
-            windows, labels = batches[mine % len(batches)]
-            nats = float(self.objective(windows, labels=labels)[1])
+            windows, labels, documents = batches[mine % len(batches)]
+            within = documents if self.config.document_mask else None
+            nats = float(self.objective(windows.to(device), within, labels.to(device))[1])
             total += nats if mine < len(batches) else 0.0
         return self.mesh.sums([total])[0] / self.mesh.tensor
 
