@@ -37,6 +37,10 @@ from llemma.core.types import RunRecord
 PACKAGES = ("llemma", "torch", "numpy", "tokenizers", "datatrove", "fastwarc", "resiliparse", "lxml")
 
 
+WITHOUT_FRESH = ("train", "sweep")
+"""Kinds of runs whose commands have no --fresh: such a run is long, and one word must not remove it."""
+
+
 class Mark(msgspec.Struct, frozen=True):
     """A finished unit: the digest of its work, how long it took, and what it found out (small facts only)."""
 
@@ -161,7 +165,8 @@ def _refuse_changed(path: Path, kind: str, recipe: Any, free: Collection[str]) -
             f"this folder holds a {kind} run of another recipe; {len(changes)} differences:\n  "
             + "\n  ".join(changes[:12]),
             where=str(path),
-            mend="keep both: add --out ANOTHER_FOLDER; or replace the old run: add --fresh",
+            mend="keep both: add --out ANOTHER_FOLDER; or replace the old run: "
+            + ("remove its folder" if kind in WITHOUT_FRESH else "add --fresh"),
         )
     if found:
         write_bytes(saved, to_toml(recipe).encode())

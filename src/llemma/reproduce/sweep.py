@@ -27,7 +27,7 @@ from llemma.reproduce.stages import Stage, content, perform
 from llemma.reproduce.training import fetched
 from llemma.tokens.store import Store, subsample
 from llemma.train import mixtures
-from llemma.train.config import FREE, TrainConfig
+from llemma.train.config import INDIFFERENT, TrainConfig
 from llemma.train.mixtures import Fit
 from llemma.train.schedule import steps_of
 
@@ -144,7 +144,7 @@ def _tokens(recipe: Recipe[LlemmaRecipe]) -> Path:
 
 def _sweep(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> Outcome:
     space, found = open_space(recipe)
-    with open_run(out, "sweep", recipe.value, console, free=FREE) as run:
+    with open_run(out, "sweep", recipe.value, console, free=INDIFFERENT) as run:
         experiment = Experiment(run, recipe, space, found)
         outcome = experiment.perform()
         from llemma.reproduce import sweep_pages
@@ -257,7 +257,7 @@ class Experiment:
                     shutil.rmtree(folder / heavy, ignore_errors=True)
             return {}
 
-        key = digest(VERSION, msgspec.structs.replace(settings, **FREE), self.inputs)
+        key = digest(VERSION, msgspec.structs.replace(settings, **INDIFFERENT), self.inputs)
         perform(self.run, Stage(f"run-{name}", key, [f"runs/{name}/loss.json"], work))
         losses = read_json(folder / "loss.json", dict[str, float])
         weights = self._objective(losses)

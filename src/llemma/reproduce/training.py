@@ -21,7 +21,7 @@ from llemma.tokens.pairs import PairsConfig, PairsInfo, write_pairs
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
 from llemma.train import slurm
-from llemma.train.config import FREE, TrainConfig
+from llemma.train.config import INDIFFERENT, TrainConfig
 
 
 def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) -> dict[str, StoreInfo]:
@@ -77,7 +77,7 @@ def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[st
     stores(tokens, "train")
     facts: dict[str, dict[str, Any]] = {}
     before = None
-    with open_run(out, "train", recipe.value, console, free=FREE) as run:
+    with open_run(out, "train", recipe.value, console, free=INDIFFERENT) as run:
         for name, phase in recipe.value.train.items():
             stage = training_stage(
                 out,

@@ -5,8 +5,8 @@
     checkpoints/step-000400/train_state/*           moments and counters of the optimizer; under torchrun weights, too
 
 All numbers lie in safetensors files, so reading a checkpoint runs nothing of it. Under torchrun every process writes
-its own slices (torch.distributed.checkpoint). On GPUs and under torchrun training goes on meanwhile. Any number of processes reads what any
-other wrote, and so does everything that reads a Hugging Face folder with `model.stored`.
+its own slices (torch.distributed.checkpoint). There and on a GPU training goes on meanwhile. Any number of processes
+reads what any other wrote, and so does everything that reads a Hugging Face folder with `model.stored`.
 """
 
 from __future__ import annotations

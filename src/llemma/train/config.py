@@ -152,7 +152,7 @@ class SweepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Keep the weights of every run, not its losses alone."""
 
 
-FREE: dict[str, Any] = {
+INDIFFERENT: dict[str, Any] = {
     "parity_check": True,
     "replicas": 1,
     "tensor_parallel": 1,

@@ -29,7 +29,7 @@ from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import branch, checkpoint, guard, metrics
 from llemma.train.ahead import Ahead
 from llemma.train.checkpoint import TrainState
-from llemma.train.config import FREE, ModelConfig, TrainConfig
+from llemma.train.config import INDIFFERENT, ModelConfig, TrainConfig
 from llemma.train.feed import Feed, Sample, joined, sampled
 from llemma.train.guard import Guard
 from llemma.train.mesh import Mesh, current
@@ -100,7 +100,7 @@ class Trainer:
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
         stores = {name: _content(store) for name, store in sorted(train.items())}
-        config = msgspec.structs.replace(self.config, **FREE)
+        config = msgspec.structs.replace(self.config, **INDIFFERENT)
         trunk = branch.identity(self.run, self.config.branch) if self.config.branch else ""
         start = weights.identity(init) if init else shape
         return digest(VERSION, config, start, self.tokenizer.digest, stores, trunk)
