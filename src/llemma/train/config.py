@@ -162,6 +162,9 @@ INDIFFERENT: dict[str, Any] = {
 """Settings that change no number (but for the order of sums), each with the value that stands for all: a run may go on
 with others."""
 AT_LEAST = {
+    "tokens": 1,
+    "context": 1,
+    "batch": 1,
     "rollback_after": 1,
     "replicas": 1,
     "tensor_parallel": 1,
@@ -169,7 +172,19 @@ AT_LEAST = {
     "checkpoint_every": 1,
     "log_every": 1,
 }
-NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
+NOT_NEGATIVE = (
+    "micro_batch",
+    "warmup_steps",
+    "decay_steps",
+    "schedule_steps",
+    "validation_windows",
+    "max_rollbacks",
+    "loss_chunk",
+    "z_loss",
+    "loss_spike",
+    "norm_spike",
+    "validate_every",
+)
 
 
 def problems(phase: TrainConfig) -> list[str]:

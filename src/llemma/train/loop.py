@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from llemma.core.console import Console, Progress
-from llemma.core.errors import Interrupted
+from llemma.core.errors import DataError, Interrupted
 from llemma.core.files import digest, file_digest, write_json
 from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
@@ -79,6 +79,7 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.console, self.tokenizer = run, config, console, tokenizer
         self.validation = dict(validation)
+        _check_tokenizer(tokenizer, {**train, **validation})
         self.mesh: Mesh = current().arrange(config.tensor_parallel)
         self.start = Start(config, tokenizer, init, shape, console)
         self.objective = lay_out(self.start, self.mesh)
@@ -349,6 +350,17 @@ class Trainer:
             nats = float(self.objective(windows.to(device), within, labels.to(device))[1])
             total += nats if mine < len(batches) else 0.0
         return self.mesh.sums([total])[0] / self.mesh.tensor
+
+
+def _check_tokenizer(tokenizer: Tokenizer, stores: Mapping[str, Store]) -> None:
+    """Refuse stores whose ids mean something else to `tokenizer`, which goes along with the weights."""
+    for name, store in stores.items():
+        if store.info.tokenizer_digest != tokenizer.digest:
+            raise DataError(
+                f"the tokens of '{name}' were made with another tokenizer",
+                where=f"{store.path}, {tokenizer.path}",
+                mend="name theirs as data.tokenizer, or tokenize the texts again",
+            )
 
 
 def _content(store: Store) -> list[str]:
