@@ -156,7 +156,7 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
     """What `save` writes of a network: tensors by name, of which transformers' modules may have one under several."""
     if isinstance(model, Llama):
         return dict(model.named_parameters())
-    return model.inner.state_dict()
+    return model.inner.state_dict()  # type: ignore[union-attr]
 
 
 def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
