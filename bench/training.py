@@ -41,6 +41,7 @@ def prepare(root: Path) -> None:
     import numpy as np
     from tokenizers import Tokenizer, models
 
+    from llemma.core.files import file_digest
     from llemma.model import weights
     from llemma.model.llama import Llama, LlamaConfig
     from llemma.tokens import tokenizer as tokenizers
@@ -55,7 +56,8 @@ def prepare(root: Path) -> None:
     folder.mkdir(parents=True)
     np.random.default_rng(0).integers(2, VOCABULARY, count).astype("<u2").tofile(folder / "tokens.bin")
     np.array([0, count], dtype="<u8").tofile(folder / "docs.idx")
-    info = StoreInfo(1, count, 4 * count, "uint16", VOCABULARY, "random")
+    made = file_digest(root / "tokens" / "tokenizer" / "tokenizer.json")
+    info = StoreInfo(1, count, 4 * count, "uint16", VOCABULARY, made)
     (folder / "store.json").write_bytes(__import__("msgspec").json.encode(info))
     model = Llama(LlamaConfig(vocab_size=VOCABULARY, **SIZES)).init_weights(0)
     weights.save(model, root / "model", tokenizer=root / "tokens" / "tokenizer", bos=0, eos=1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -105,3 +107,27 @@ def test_lengths_say_what_will_be_cut(folder: Path, scheme: str) -> None:
         tokens, room = backend.lengths(request)
         [[sample]] = backend.complete([request])
         assert bool(sample.cut) == (tokens > room)
+
+
+def test_every_token_that_the_checkpoint_names_ends_an_answer(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(folder, copied)
+    request = Request(id="a", prompt="two", max_tokens=12)
+    free = Local("run:a", copied / "final", 4)
+    [[whole]] = free.complete([request])
+    ids = free._generate([free._fit(request).prompt], [[0]], free._fit(request).sampling, lambda found: False)[0][0].ids
+    at = next(at for at in range(2, len(ids)) if ids[at] not in ids[:at])
+    settings = json.loads((copied / "final" / "generation_config.json").read_text())
+    for name, value in (("generation_config.json", {**settings, "eos_token_id": [1, ids[at]]}), ("both", None)):
+        if value is not None:
+            (copied / "final" / name).write_text(json.dumps(value))
+        else:  # of the tokenizer
+            (copied / "final" / "generation_config.json").write_text(json.dumps(settings))
+            table = json.loads((copied / "final" / "tokenizer_config.json").read_text())
+            table["eos_token"] = {"content": free.tokenizer.rust.id_to_token(ids[at])}
+            (copied / "final" / "tokenizer_config.json").write_text(json.dumps(table))
+        ends = Local("run:a", copied / "final", 4)
+        [[cut]] = ends.complete([request])
+        assert cut.text == free.tokenizer.decode(ids[:at]) != whole.text and cut.finish == "stop"
+        assert ends.identity != free.identity
+        assert {ids[at], free.tokenizer.eos} <= ends.eos

@@ -55,6 +55,24 @@ def test_another_recipe_is_refused_with_the_difference_and_nothing_is_lost(tmp_p
         assert run.mark("unit", "key") is None
 
 
+def test_settings_that_change_no_number_may_differ_and_the_last_ones_are_kept(tmp_path: Path) -> None:
+    with open_run(tmp_path / "r", "test", {"train": {"a": {"steps": 1, "keep": 2}}}, QUIET) as run:
+        run.finish("unit", "key", 1.0)
+    other = {"train": {"a": {"steps": 1, "keep": 5}}}
+    with pytest.raises(RecipeError, match="keep"), open_run(tmp_path / "r", "test", other, QUIET):
+        pass
+    with open_run(tmp_path / "r", "test", other, QUIET, free={"keep"}) as run:
+        assert run.mark("unit", "key") is not None
+    assert tomllib.loads((tmp_path / "r" / "recipe.toml").read_text()) == other
+    changed = {"train": {"a": {"steps": 2, "keep": 2}}}
+    with (
+        pytest.raises(RecipeError, match="steps: 1 -> 2"),
+        open_run(tmp_path / "r", "t", changed, QUIET, free={"keep"}),
+    ):
+        pass
+    assert tomllib.loads((tmp_path / "r" / "recipe.toml").read_text()) == other
+
+
 def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(DataError, match=r"thesis\.tex"), open_run(tmp_path, "test", Recipe(), QUIET, fresh=True):

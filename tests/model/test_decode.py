@@ -88,8 +88,8 @@ def test_a_kept_prefix_changes_no_sample() -> None:
     ]
     for prompts in calls:
         seeds = [[1, 2, 3], [4]][: len(prompts)]
-        fresh = generate(MODEL, prompts, seeds, settings, eos=60)
-        again = generate(MODEL, prompts, seeds, settings, eos=60, prefix=kept)
+        fresh = generate(MODEL, prompts, seeds, settings, eos={60})
+        again = generate(MODEL, prompts, seeds, settings, eos={60}, prefix=kept)
         assert again == fresh  # bit for bit, probabilities too
         longest = min(len(common(prompts)), min(map(len, prompts)) - 1)
         assert kept.ids == prompts[0][: longest // 2 * 2]
@@ -114,14 +114,14 @@ def test_a_prefix_is_extended_not_computed_again() -> None:
 
 def test_long_prompts_are_computed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = [[(3 * i + j) % 60 for j in range(30 + 9 * i)] for i in range(4)]
-    whole = generate(MODEL, prompts, [[1]] * 4, Sampling(6), eos=60)
+    whole = generate(MODEL, prompts, [[1]] * 4, Sampling(6), eos={60})
     monkeypatch.setattr(decoding, "PREFILL", 16)
-    assert [s[0].ids for s in generate(MODEL, prompts, [[1]] * 4, Sampling(6), eos=60)] == [s[0].ids for s in whole]
+    assert [s[0].ids for s in generate(MODEL, prompts, [[1]] * 4, Sampling(6), eos={60})] == [s[0].ids for s in whole]
 
 
 def test_samples_longer_than_the_room_that_is_made_at_first() -> None:
     steps = 2 * ROOM + 10
-    [[made]] = generate(MODEL, [[0, 5]], [[1]], Sampling(steps), eos=-1)
+    [[made]] = generate(MODEL, [[0, 5]], [[1]], Sampling(steps), eos=())
     text = [0, 5, *made.ids]
     assert len(made.ids) == steps
     with torch.inference_mode():

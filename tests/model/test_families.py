@@ -202,7 +202,7 @@ def test_left_padding(made: Callable[[str], Found], family: str) -> None:
 def test_generation_with_a_shared_prefix(made: Callable[[str], Found], family: str) -> None:
     _, ours, _ = made(family)
     prompts = [[1, 5, 9, 30], [1, 5, 9, 31, 7]]
-    for prompt, (sample,) in zip(prompts, generate(ours, prompts, [[1]] * 2, Sampling(40), eos=-1), strict=True):
+    for prompt, (sample,) in zip(prompts, generate(ours, prompts, [[1]] * 2, Sampling(40), eos=()), strict=True):
         with torch.no_grad():
             whole = ours(torch.tensor([[*prompt, *sample.ids]]))[0]
         assert whole[len(prompt) - 1 : -1].argmax(-1).tolist() == sample.ids

@@ -121,7 +121,7 @@ def greedy_by_hand(found: Llama, prompt: list[int], steps: int) -> list[int]:
 def test_batched_greedy_generation_equals_one_by_one() -> None:
     found = model().eval()
     prompts = [[0, 5, 9], [0, 33, 2, 8, 41, 7, 7], [0]]
-    made = generate(found, prompts, [[1]] * 3, Sampling(12), eos=96)
+    made = generate(found, prompts, [[1]] * 3, Sampling(12), eos={96})
     for prompt, (sample,) in zip(prompts, made, strict=True):
         expected = greedy_by_hand(found, prompt, 12)
         assert sample.ids == (expected[: expected.index(96)] if 96 in expected else expected)
@@ -130,17 +130,17 @@ def test_batched_greedy_generation_equals_one_by_one() -> None:
 def test_samples_depend_on_their_seed_alone() -> None:
     found = model().eval()
     settings = Sampling(10, temperature=1.0, top_p=0.9)
-    alone = generate(found, [[0, 5]], [[7, 8, 9]], settings, eos=96)[0]
-    together = generate(found, [[0, 1, 2, 3], [0, 5]], [[1], [9, 7]], settings, eos=96)[1]
+    alone = generate(found, [[0, 5]], [[7, 8, 9]], settings, eos={96})[0]
+    together = generate(found, [[0, 1, 2, 3], [0, 5]], [[1], [9, 7]], settings, eos={96})[1]
     assert [sample.ids for sample in together] == [alone[2].ids, alone[0].ids]
 
 
 def test_a_stop_ends_a_sample_and_the_others_go_on() -> None:
     found = model().eval()
-    free = generate(found, [[0, 5], [0, 9, 4]], [[1], [1]], Sampling(12), eos=96)
+    free = generate(found, [[0, 5], [0, 9, 4]], [[1], [1]], Sampling(12), eos={96})
     first, second = free[0][0].ids, free[1][0].ids
     assert first[:4] != second[:4]
-    cut = generate(found, [[0, 5], [0, 9, 4]], [[1], [1]], Sampling(12), eos=96, stopped=lambda row: row == first[:4])
+    cut = generate(found, [[0, 5], [0, 9, 4]], [[1], [1]], Sampling(12), eos={96}, stopped=lambda row: row == first[:4])
     assert cut[0][0].ids == first[:4] and cut[0][0].finish == "stop"
     assert cut[1][0].ids == second
 

@@ -37,6 +37,12 @@ def by_ends(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, *_: object, **options
     return torch.cat(parts)
 
 
+def by_ends_of_2_11(q: Tensor, k: Tensor, v: Tensor, ends: Tensor, *rest: object, **options: object) -> Tensor:
+    """The kernel of a PyTorch that does not share keys among queries."""
+    assert options == {"window_size": (-1, 0)} and q.shape[1] == k.shape[1]
+    return by_ends(q, k, v, ends, *rest, **options, enable_gqa=False)
+
+
 @settings(deadline=None)
 @given(rows=ROWS)
 def test_ends_say_where_documents_begin(rows: list[list[int]]) -> None:
@@ -68,6 +74,8 @@ def test_documents_end_to_end_attend_as_the_mask_says(rows: list[list[int]], hea
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torch.nn.attention.varlen.varlen_attn", by_ends)
         torch.testing.assert_close(attend(q, k, v, packed(documents, CPU)), wanted)
+        patch.setattr("torch.nn.attention.varlen.varlen_attn", by_ends_of_2_11)
+        torch.testing.assert_close(attend(q, k, v, packed(documents, CPU)._replace(shares=False)), wanted)
     torch.testing.assert_close(attend(q, k, v, block_mask(documents)), wanted)
 
 

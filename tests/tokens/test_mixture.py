@@ -61,7 +61,7 @@ def test_shares_fill_the_plan_or_say_why_not(parts: list[tuple[int, float, float
 
 
 def test_an_unknown_subset_is_refused() -> None:
-    with pytest.raises(RecipeError, match="which the corpus lacks"):
+    with pytest.raises(RecipeError, match="of which there are no tokens"):
         shares(Mixture([Part("arxvi", 1.0)]), {"arxiv": 10}, 5)
 
 

@@ -72,11 +72,12 @@ def launch(stores: Path, tmp_path_factory: pytest.TempPathFactory) -> Launch:
     recipe = home / "small.toml"
     recipe.write_text(RECIPE.format(tokens=stores))
 
-    def start(out: Path, processes: int, *sets: str, **environment: str) -> subprocess.Popen[str]:
+    def start(out: Path, processes: int, *sets: str, tokens: str = "", **environment: str) -> subprocess.Popen[str]:
         torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
         command = [sys.executable, "-m", *(torchrun if processes else []), "llemma", "train", str(recipe)]
+        settings = [f"train.base.{item}" for item in sets] + ([f"data.tokens={tokens}"] if tokens else [])
         return subprocess.Popen(
-            [*command, "--out", str(out), *(part for item in sets for part in ("--set", f"train.base.{item}"))],
+            [*command, "--out", str(out), *(part for item in settings for part in ("--set", item))],
             env={**os.environ, "LLEMMA_HOME": str(home), "OMP_NUM_THREADS": "1", **environment},
             text=True,
             stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 
 from llemma.backends.base import open_backend
@@ -25,7 +27,7 @@ from llemma.tokens.pairs import PairsConfig, write_pairs
 from llemma.tokens.store import Store
 from llemma.tokens.tokenizer import load
 from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.feed import Feed
+from llemma.train.feed import Feed, sampled
 from llemma.train.loop import Trainer
 from llemma.train.mesh import Mesh
 from llemma.train.objective import IGNORED, Objective
@@ -183,3 +185,36 @@ def test_the_command_says_what_it_kept(qa: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(tokenize, [*command, "--out", str(tmp_path / "out"), "-q"], catch_exceptions=False)
     assert "qa/train: 64 conversations" in done.output and "left out: 1 (no solution)" in done.output
     assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").is_file()
+
+
+def test_validation_looks_at_answers_within_their_conversations(qa: Path, tmp_path: Path) -> None:
+    """The loss of each conversation by itself is what a window of several gives, answers alone counted."""
+    store, tokenizer = Store(qa / "plain" / "train"), load(qa / "tokenizer")
+    found = sampled(store, CONFIG.context, 3, 0)
+    asked = found.labels != IGNORED
+    assert len(found.windows) == 3 and 0 < int(asked.sum()) < asked.numel() / 2
+    said = tokenizer.rust.decode(found.labels[asked].tolist(), skip_special_tokens=False)
+    assert {part.removeprefix("\n") for part in said.split("</s>")} <= {*WORDS, ""}
+    trainer = Trainer(
+        tmp_path / "run",
+        msgspec.structs.replace(CONFIG, validation_windows=3),
+        tokenizer=tokenizer,
+        train={"qa": store},
+        validation={"qa": store},
+        console=Console(quiet=True, stream=StringIO()),
+        shape=SHAPE,
+    )
+    nats = 0.0
+    for ids, labels, documents in zip(*found, strict=True):
+        for number in documents.unique():
+            where = (documents == number).nonzero()[:, 0]
+            logits = trainer.model(ids[where][None, :-1])[0] if len(where) > 1 else torch.zeros(0, 320)
+            nats += float(F.cross_entropy(logits, labels[where[:-1]], reduction="sum", ignore_index=IGNORED).detach())
+    bits = nats / int(asked.sum()) / math.log(2) * store.info.tokens / store.info.text_bytes
+    with torch.no_grad():
+        assert trainer._bits_per_byte(store) == pytest.approx(bits, rel=1e-5)
+
+
+def test_a_validation_store_that_fits_no_window_is_no_number(qa: Path) -> None:
+    found = sampled(Store(qa / "plain" / "train"), 4, 3, 0)
+    assert found.windows.shape == (0, 5) and found.labels.shape == (0, 4)

@@ -102,6 +102,8 @@ def test_what_cannot_be_shared_is_refused(changes: dict[str, int], said: str) ->
         check(SIZES, msgspec.structs.replace(config, precision="fp8"))
     with pytest.raises(RecipeError, match="Muon"):
         check(SIZES, msgspec.structs.replace(config, optimizer="muon"))
+    with pytest.raises(RecipeError, match="compiled layers"):
+        check(SIZES, msgspec.structs.replace(config, compile=True))
 
 
 def test_groups_that_the_processes_cannot_form_are_refused() -> None:

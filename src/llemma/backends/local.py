@@ -81,8 +81,10 @@ class Local:
         # 1e-5 of the bits (weights and sums stay float32)
         self.bf16_products = not cuda and _has_bf16()
         asked = ["chat"] if chat else []
-        self.identity = digest(weights.identity(folder), str(self.dtype), self.bf16_products, *asked)
         self.tokenizer: Tokenizer = tokenizers.load(folder)
+        self.eos = weights.ends(folder) | self.tokenizer.ends
+        asked += [f"ends {sorted(self.eos)}"] if self.eos != {self.tokenizer.eos} else []
+        self.identity = digest(weights.identity(folder), str(self.dtype), self.bf16_products, *asked)
         self.model: Llama = weights.load(folder).to("cuda" if cuda else "cpu", self.dtype).eval()
         self.prefix = prefix_of(self.model)  # of the last batch: the worked examples of a task, as a rule
 
@@ -116,13 +118,12 @@ class Local:
     def _generate(
         self, prompts: list[list[int]], seeds: list[list[int]], sampling: Sampling, stopped: Stopped
     ) -> list[list[Generated]]:
-        eos = self.tokenizer.eos
-        return generate(self.model, prompts, seeds, sampling, eos=eos, stopped=stopped, prefix=self.prefix)
+        return generate(self.model, prompts, seeds, sampling, eos=self.eos, stopped=stopped, prefix=self.prefix)
 
     @torch.inference_mode()
     def _search(self, prompts: list[list[int]], width: int, max_tokens: int, stopped: Stopped) -> list[list[Generated]]:
         state = SharedState(self.prefix.forward, self.prefix, prompts, [width] * len(prompts))
-        return beam.search(state, len(prompts), width, max_tokens, {self.tokenizer.eos}, stopped)
+        return beam.search(state, len(prompts), width, max_tokens, self.eos, stopped)
 
     def score(self, texts: Sequence[str]) -> Iterator[Likelihood]:
         """The likelihood of each text after the beginning-of-document token."""

@@ -21,7 +21,7 @@ import shutil
 import time
 import tomllib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ from llemma.core.recipe import difference, to_toml
 from llemma.core.types import RunRecord
 
 PACKAGES = ("llemma", "torch", "numpy", "tokenizers", "datatrove", "fastwarc", "resiliparse", "lxml")
+
+
+WITHOUT_FRESH = ("train", "sweep")
+"""Kinds of runs whose commands have no --fresh: such a run is long, and one word must not remove it."""
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -71,17 +75,20 @@ class Run:
 
 
 @contextmanager
-def open_run(path: Path, kind: str, recipe: Any, console: Console, *, fresh: bool = False) -> Iterator[Run]:
+def open_run(
+    path: Path, kind: str, recipe: Any, console: Console, *, fresh: bool = False, free: Collection[str] = ()
+) -> Iterator[Run]:
     """Open or continue the run folder `path` for the resolved `recipe` (a record).
 
     Raises `RecipeError` when the folder holds a run of another recipe (with the differences), `BusyError` when
-    another process is at work there. `fresh` clears the folder first. On the way out `run.json` says how it ended.
+    another process is at work there. Settings named in `free`, which change no number, may differ: the new ones hold
+    from now on. `fresh` clears the folder first. On the way out `run.json` says how it ended.
     """
     _make_folder(path)
     with locked(path):
         if fresh:
             _clear(path)
-        _refuse_changed(path, kind, recipe)
+        _refuse_changed(path, kind, recipe, free)
         sweep(path)
         record = _begin(path, kind, recipe)
         console.log_to(path / "log.txt")
@@ -141,7 +148,7 @@ def _clear(path: Path) -> None:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def _refuse_changed(path: Path, kind: str, recipe: Any) -> None:
+def _refuse_changed(path: Path, kind: str, recipe: Any, free: Collection[str]) -> None:
     saved = path / "recipe.toml"
     if not saved.exists():
         return
@@ -151,14 +158,18 @@ def _refuse_changed(path: Path, kind: str, recipe: Any) -> None:
         raise DataError(
             f"the saved recipe is damaged: {error}", where=str(saved), mend="start anew with --fresh or another --out"
         ) from error
-    changes = difference(old, tomllib.loads(to_toml(recipe)))
+    found = difference(old, tomllib.loads(to_toml(recipe)))
+    changes = [line for line in found if line.partition(":")[0].rpartition(".")[2] not in free]
     if changes:
         raise RecipeError(
             f"this folder holds a {kind} run of another recipe; {len(changes)} differences:\n  "
             + "\n  ".join(changes[:12]),
             where=str(path),
-            mend="keep both: add --out ANOTHER_FOLDER; or replace the old run: add --fresh",
+            mend="keep both: add --out ANOTHER_FOLDER; or replace the old run: "
+            + ("remove its folder" if kind in WITHOUT_FRESH else "add --fresh"),
         )
+    if found:
+        write_bytes(saved, to_toml(recipe).encode())
 
 
 def _begin(path: Path, kind: str, recipe: Any) -> RunRecord:

@@ -64,11 +64,13 @@ class Foreign(nn.Module):
         where = {} if positions is None else {"position_ids": positions}
         return self.inner(input_ids=ids, use_cache=False, **where).logits  # type: ignore[no-any-return]
 
-    def save(self, folder: Path, dtype: torch.dtype | None, shard: int) -> None:
-        """Write config, generation settings and weights as transformers does; where they are cut in slices, all
-        processes must take part in gathering them, in the order of `parameters`."""
+    def save(
+        self, folder: Path, dtype: torch.dtype | None, shard: int, tensors: dict[str, Tensor] | None = None
+    ) -> None:
+        """Write config, generation settings and weights (or the copies `tensors`) as transformers does; where they are
+        cut in slices, all processes must take part in gathering them, in the order of `parameters`."""
         cut = any(hasattr(weight, "full_tensor") for weight in self.inner.parameters())
-        writer, state = self._gathered() if cut else (self.inner, self.inner.state_dict())
+        writer, state = self._gathered() if cut else (self.inner, tensors or self.inner.state_dict())
         if dtype is not None:
             state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
         writer.save_pretrained(folder, state_dict=state, max_shard_size=shard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -23,11 +23,12 @@ def generate(
     seeds: Sequence[Sequence[int]],
     sampling: Sampling,
     *,
-    eos: int,
+    eos: Collection[int],
     stopped: Callable[[list[int]], bool] = lambda ids: False,
     prefix: Prefix | None = None,
 ) -> list[list[Generated]]:
-    """For prompt i, one sample for each seed in `seeds[i]`; `stopped(new ids)` ends a sample after its last token.
+    """For prompt i, one sample for each seed in `seeds[i]`; one of `eos` ends a sample, and `stopped(new ids)` does
+    after its last token.
 
     Prompts must leave room for `max_tokens` within `max_position_embeddings`. What all prompts begin with is computed
     once, or not at all where `prefix` (see `prefix_of`) has it from the call before; each prompt is computed once for
@@ -35,7 +36,7 @@ def generate(
     """
     prefix = prefix or prefix_of(model)
     state = SharedState(prefix.forward, prefix, prompts, [len(own) for own in seeds])
-    made = iter(decode(state, [Row(seed) for own in seeds for seed in own], sampling, {eos}, stopped))
+    made = iter(decode(state, [Row(seed) for own in seeds for seed in own], sampling, eos, stopped))
     return [[next(made) for _ in own] for own in seeds]
 
 

@@ -25,11 +25,12 @@ class Packed(NamedTuple):
     """Documents end to end: document i takes the places `ends[i]` to before `ends[i + 1]` of all B * T; int32.
 
     The last entries repeat, so that the length is a power of two and compiled code meets few of them. `longest` is the
-    length of the longest that there can be.
+    length of the longest that there can be; `shares`: the kernel can share keys among queries.
     """
 
     ends: Tensor
     longest: int
+    shares: bool
 
 
 def way(device: torch.device, *, half: bool, slides: bool) -> Way:
@@ -41,12 +42,18 @@ def way(device: torch.device, *, half: bool, slides: bool) -> Way:
 
 @lru_cache
 def has_varlen() -> bool:
-    """Whether this PyTorch's `varlen_attn` can be causal and share keys among queries (2.13 can)."""
+    """Whether this PyTorch's `varlen_attn` is told by a window that it is causal (2.11 and newer)."""
+    return "window_size" in _varlen_takes()
+
+
+@lru_cache
+def _varlen_takes() -> frozenset[str]:
+    """The parameters of `varlen_attn`; none where PyTorch lacks it."""
     if importlib.util.find_spec("torch.nn.attention.varlen") is None:
-        return False
+        return frozenset()
     from torch.nn.attention.varlen import varlen_attn
 
-    return {"window_size", "enable_gqa"} <= set(inspect.signature(varlen_attn).parameters)
+    return frozenset(inspect.signature(varlen_attn).parameters)
 
 
 def seen(documents: Tensor, device: torch.device, how: Way) -> Any:
@@ -75,7 +82,7 @@ def packed(documents: Tensor, device: torch.device) -> Packed:
         size *= 2
     ends = torch.full((size,), documents.numel(), dtype=torch.int32, device=documents.device)
     ends[: len(starts)] = starts.to(torch.int32)
-    return Packed(ends.to(device, non_blocking=True), documents.shape[1])
+    return Packed(ends.to(device, non_blocking=True), documents.shape[1], "enable_gqa" in _varlen_takes())
 
 
 def packed_attention(q: Tensor, k: Tensor, v: Tensor, where: Packed) -> Tensor:
@@ -83,8 +90,12 @@ def packed_attention(q: Tensor, k: Tensor, v: Tensor, where: Packed) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     one, two, three = (part.to(v.dtype).transpose(1, 2).flatten(0, 1) for part in (q, k, v))  # (B * T, heads, h)
-    ends, longest, grouped = where.ends, where.longest, q.shape[1] != k.shape[1]
-    found: Any = varlen_attn(one, two, three, ends, ends, longest, longest, window_size=(-1, 0), enable_gqa=grouped)
+    ends, longest, options = where.ends, where.longest, dict[str, Any]()
+    if where.shares:
+        options = {"enable_gqa": q.shape[1] != k.shape[1]}
+    elif q.shape[1] != k.shape[1]:  # torch 2.11 wants keys for each query
+        two, three = (part.repeat_interleave(q.shape[1] // k.shape[1], 1) for part in (two, three))
+    found: Any = varlen_attn(one, two, three, ends, ends, longest, longest, window_size=(-1, 0), **options)
     return found.unflatten(0, (q.shape[0], -1)).transpose(1, 2)  # type: ignore[no-any-return]
 
 

@@ -84,6 +84,16 @@ def generation_config(bos: int, eos: int) -> dict[str, Any]:
     return {"bos_token_id": bos, "eos_token_id": eos, **sampling}
 
 
+def ends(folder: Path) -> frozenset[int]:
+    """The ids that end a text, as `generation_config.json` names them, else `config.json`; none where neither does."""
+    for name in ("generation_config.json", "config.json"):
+        found = read_json(folder / name).get("eos_token_id") if (folder / name).is_file() else None
+        ids = found if isinstance(found, list) else [found]
+        if ids and all(isinstance(one, int) for one in ids):
+            return frozenset(ids)
+    return frozenset()
+
+
 Fill = Callable[[nn.Module, Callable[[str, int, int], Tensor]], None]
 """Copies rows, found by the name of a weight and their numbers, into what a process holds of a network."""
 
@@ -142,6 +152,25 @@ def _check_tied(stored: Stored) -> None:
         )
 
 
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """What `save` writes of a network: tensors by name, of which transformers' modules may have one under several."""
+    if isinstance(model, Llama):
+        return dict(model.named_parameters())
+    return model.inner.state_dict()  # type: ignore[union-attr]
+
+
+def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in the CPU's memory; what is one tensor under two names stays one."""
+    made: dict[tuple[int, torch.Size], Tensor] = {}
+    found = {}
+    for name, tensor in tensors.items():
+        key = tensor.data_ptr(), tensor.shape
+        if key not in made:
+            made[key] = tensor.detach().to("cpu", copy=True)
+        found[name] = made[key]
+    return found
+
+
 def save(
     model: nn.Module,
     folder: Path,
@@ -151,22 +180,24 @@ def save(
     eos: int,
     dtype: torch.dtype | None = None,
     shard: int = SHARD,
+    tensors: dict[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint into `folder` (made if need be); `tokenizer` is the folder whose files go along.
 
-    Weights are cast to `dtype`, and lie in files of at most `shard` bytes. Config and generation settings of the
-    checkpoint that the network came from are kept. Not atomic: callers wrap it in `core.files.replacing`.
+    Weights are cast to `dtype`, and lie in files of at most `shard` bytes; `tensors` are copies of them, where the
+    network's own change meanwhile. Config and generation settings of the checkpoint that the network came from are
+    kept. Not atomic: callers wrap it in `core.files.replacing`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(model, Llama):
-        named = dict(model.named_parameters())
+        named = tensors or tensors_of(model)
         sizes = {name: weight.numel() * (dtype or weight.dtype).itemsize for name, weight in named.items()}
         write_tensors(sizes, lambda name: _gathered(named[name], dtype), folder, shard)
     else:
         from llemma.model.foreign import Foreign
 
         assert isinstance(model, Foreign)
-        model.save(folder, dtype, shard)
+        model.save(folder, dtype, shard, tensors)
     save_settings(model, folder, tokenizer=tokenizer, bos=bos, eos=eos, dtype=dtype)
 
 

@@ -26,7 +26,7 @@ from llemma.core.runs import Run, open_run
 from llemma.core.types import SPLITS, Document, Problem
 from llemma.corpus import layout
 from llemma.reproduce.schema import LlemmaRecipe, need
-from llemma.train.config import ModelConfig, TrainConfig
+from llemma.train.config import INDIFFERENT, ModelConfig, TrainConfig
 
 VERSION = 1
 TASK = "word_problems"
@@ -101,7 +101,8 @@ def training_stage(
             root / name, config, tokens=tokens, tokenizer=tokenizer, init=init, shape=shape, console=console
         )
 
-    key = digest(VERSION, config, start, content(tokenizer, ["."]), content(tokens, ["."]))
+    settings = structs.replace(config, **INDIFFERENT)
+    key = digest(VERSION, settings, start, content(tokenizer, ["."]), content(tokens, ["."]))
     return Stage(f"train-{name}", key, [f"{name}/final"], work)
 
 

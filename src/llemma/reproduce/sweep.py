@@ -27,7 +27,7 @@ from llemma.reproduce.stages import Stage, content, perform
 from llemma.reproduce.training import fetched
 from llemma.tokens.store import Store, subsample
 from llemma.train import mixtures
-from llemma.train.config import TrainConfig
+from llemma.train.config import INDIFFERENT, TrainConfig
 from llemma.train.mixtures import Fit
 from llemma.train.schedule import steps_of
 
@@ -144,7 +144,7 @@ def _tokens(recipe: Recipe[LlemmaRecipe]) -> Path:
 
 def _sweep(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> Outcome:
     space, found = open_space(recipe)
-    with open_run(out, "sweep", recipe.value, console) as run:
+    with open_run(out, "sweep", recipe.value, console, free=INDIFFERENT) as run:
         experiment = Experiment(run, recipe, space, found)
         outcome = experiment.perform()
         from llemma.reproduce import sweep_pages
@@ -257,9 +257,8 @@ class Experiment:
                     shutil.rmtree(folder / heavy, ignore_errors=True)
             return {}
 
-        perform(
-            self.run, Stage(f"run-{name}", digest(VERSION, settings, self.inputs), [f"runs/{name}/loss.json"], work)
-        )
+        key = digest(VERSION, msgspec.structs.replace(settings, **INDIFFERENT), self.inputs)
+        perform(self.run, Stage(f"run-{name}", key, [f"runs/{name}/loss.json"], work))
         losses = read_json(folder / "loss.json", dict[str, float])
         weights = self._objective(losses)
         return Proxy(

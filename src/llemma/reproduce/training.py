@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from msgspec import structs
 
 from llemma.core.console import Console
-from llemma.core.errors import RecipeError, UsageError
+from llemma.core.errors import MissingError, RecipeError, UsageError
 from llemma.core.files import file_digest, replacing, write_bytes
 from llemma.core.recipe import Recipe
 from llemma.core.runs import open_run
+from llemma.core.types import SPLITS, Document
 from llemma.corpus import layout
+from llemma.evals.texts import open_split
 from llemma.reproduce.phases import lead, stores
 from llemma.reproduce.schema import LlemmaRecipe, need
 from llemma.reproduce.stages import perform, training_stage
@@ -21,21 +24,42 @@ from llemma.tokens.pairs import PairsConfig, PairsInfo, write_pairs
 from llemma.tokens.store import StoreInfo, write_store
 from llemma.tokens.tokenizer import copy, load
 from llemma.train import slurm
-from llemma.train.config import TrainConfig
+from llemma.train.config import INDIFFERENT, TrainConfig
 
 
 def tokenize_corpus(corpus: Path, tokenizer: Path, out: Path, console: Console) -> dict[str, StoreInfo]:
-    """Write a token store for every split of every subset of `corpus`, and a copy of the tokenizer."""
+    """Write a token store for every split of every subset of `corpus`, and a copy of the tokenizer.
+
+    `corpus` is one that was built, whose statistics say what must be there, or any folder
+    `<subset>/<split>/*.jsonl[.zst|.gz]` of rows with `text`, as Proof-Pile-2 is published.
+    """
     found, infos = load(tokenizer), {}
-    for subset in layout.subsets(corpus):
-        for split in ("train", "validation", "test"):
-            if any((corpus / subset / split).glob("*.jsonl*")):
-                name = f"{subset}/{split}"
-                with console.progress(f"tokens {name}", unit="documents") as bar:
-                    texts = (document.text for document in layout.read_split(corpus, subset, split))
-                    infos[name] = write_store(bar.counted(texts), found, out / name)
+    for name, documents in _splits_of(corpus):
+        with console.progress(f"tokens {name}", unit="documents") as bar:
+            infos[name] = write_store(bar.counted(document.text for document in documents), found, out / name)
     copy(found, out / "tokenizer")
     return infos
+
+
+def _splits_of(corpus: Path) -> Iterator[tuple[str, Iterator[Document]]]:
+    if (corpus / layout.STATS).is_file():
+        for subset in layout.subsets(corpus):
+            for split in SPLITS:
+                if any((corpus / subset / split).glob("*.jsonl*")):
+                    yield f"{subset}/{split}", layout.read_split(corpus, subset, split)
+        return
+    folders = sorted({path.parents[1].name for path in corpus.glob("*/*/*.jsonl*") if path.parent.name in SPLITS})
+    if not folders:
+        raise MissingError(
+            f"no corpus in {corpus}",
+            where="<subset>/<train|validation|test>/*.jsonl, .jsonl.zst or .jsonl.gz",
+            mend="make one with `llemma corpus build RECIPE`, or check the path",
+        )
+    for subset in folders:
+        for split in SPLITS:
+            if any((corpus / subset / split).glob("*.jsonl*")):
+                for _, documents in open_split(corpus / subset / split, split):
+                    yield f"{subset}/{split}", documents
 
 
 def tokenize_pairs(
@@ -77,7 +101,7 @@ def _train(recipe: Recipe[LlemmaRecipe], out: Path, console: Console) -> dict[st
     stores(tokens, "train")
     facts: dict[str, dict[str, Any]] = {}
     before = None
-    with open_run(out, "train", recipe.value, console) as run:
+    with open_run(out, "train", recipe.value, console, free=INDIFFERENT) as run:
         for name, phase in recipe.value.train.items():
             stage = training_stage(
                 out,

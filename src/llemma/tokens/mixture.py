@@ -39,7 +39,9 @@ def shares(mixture: Mixture, available: dict[str, int], tokens: int) -> list[Sha
     for part in parts:
         if part.source not in available:
             raise RecipeError(
-                f"the mixture names '{part.source}', which the corpus lacks", mend=suggest(part.source, available)
+                f"the mixture names '{part.source}', of which there are no tokens",
+                where="train mixture",
+                mend=suggest(part.source, available) or f"there are {', '.join(sorted(available)) or 'none'}",
             )
     caps = {part.source: _cap(part, available[part.source], tokens) for part in parts}
     if sum(caps.values()) < tokens:

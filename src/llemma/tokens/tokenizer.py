@@ -6,13 +6,13 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llemma.core.console import Progress
 from llemma.core.errors import DataError, MissingError
-from llemma.core.files import file_digest, replacing
+from llemma.core.files import file_digest, read_json, replacing
 from llemma.tokens.config import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ class Tokenizer:
         self.vocab_size = rust.get_vocab_size()
         self.eos = _first_id(rust, (EOS, "<|endoftext|>", "<|end_of_text|>"), path)
         self.bos = _first_id(rust, (BOS, "<|begin_of_text|>", EOS, "<|endoftext|>"), path)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids that end a text: `eos`, and what `tokenizer_config.json` names so (in chats, the end of a turn)."""
+        path = self.path.parent / "tokenizer_config.json"
+        named = read_json(path, dict[str, Any]).get("eos_token") if path.is_file() else None
+        named = named.get("content") if isinstance(named, dict) else named
+        found = self.rust.token_to_id(named) if isinstance(named, str) else None
+        return frozenset({self.eos} if found is None else {self.eos, found})
 
     @property
     def digest(self) -> str:

@@ -5,8 +5,8 @@
     checkpoints/step-000400/train_state/*           moments and counters of the optimizer; under torchrun weights, too
 
 All numbers lie in safetensors files, so reading a checkpoint runs nothing of it. Under torchrun every process writes
-its own slices (torch.distributed.checkpoint) while training goes on. Any number of processes reads what any
-other wrote, and so does everything that reads a Hugging Face folder with `model.stored`.
+its own slices (torch.distributed.checkpoint). There and on a GPU training goes on meanwhile. Any number of processes
+reads what any other wrote, and so does everything that reads a Hugging Face folder with `model.stored`.
 """
 
 from __future__ import annotations
@@ -172,8 +172,11 @@ def _write_settings(model: nn.Module, folder: Path, tokenizer: Tokenizer) -> Non
     weights.save_settings(model, folder, tokenizer=tokenizer.path.parent, bos=tokenizer.bos, eos=tokenizer.eos)
 
 
-def _write_weights(model: nn.Module, folder: Path, tokenizer: Tokenizer) -> None:
-    weights.save(model, folder, tokenizer=tokenizer.path.parent, bos=tokenizer.bos, eos=tokenizer.eos)
+def _write_weights(
+    model: nn.Module, folder: Path, tokenizer: Tokenizer, tensors: dict[str, Tensor] | None = None
+) -> None:
+    origin = tokenizer.path.parent
+    weights.save(model, folder, tokenizer=origin, bos=tokenizer.bos, eos=tokenizer.eos, tensors=tensors)
 
 
 class Writer:
@@ -184,35 +187,47 @@ class Writer:
         self.pool = ThreadPoolExecutor(1, "checkpoint")
         self.under_way: tuple[Future[dict[str, str]], Path, TrainState] | None = None
         self.group: Any = None
+        self.beside = mesh.distributed or mesh.device.type == "cuda"
+        """Whether training goes on meanwhile. On a CPU alone it would wait for the same cores, and need memory for the
+        copy."""
 
     def save(self, model: nn.Module, optimizers: Optimizers, state: TrainState) -> None:
-        """Write the checkpoint of `state`; under torchrun this returns when its numbers are copied, and `finish` makes
-        it count."""
+        """Write the checkpoint of `state`; where it is written `beside` the training this returns when its numbers are
+        copied, and `finish` makes it count."""
         self.finish()
-        if self.mesh.distributed:
-            self._begin(model, optimizers, state)
-            return
-        with replacing(self._target(state)) as folder:
-            _write_weights(model, folder, self.tokenizer)
-            (folder / STATE).mkdir()
-            save_file(optimizers.state(), folder / STATE / "optimizer.safetensors")
-            write_json(folder / "state.json", Manifest(state, digests(folder, folder)))
-        self._forget(self._target(state))
-
-    def _target(self, state: TrainState) -> Path:
-        return self.run / "checkpoints" / f"step-{state.step:06d}"
-
-    def _begin(self, model: nn.Module, optimizers: Optimizers, state: TrainState) -> None:
-        import torch.distributed as dist
-        import torch.distributed.checkpoint as dcp
-
         target = self._target(state)
         folder = target.with_name(f".{target.name}.{state.work[:8]}.tmp")  # `files.sweep` knows this form
         if self.mesh.leader:
             shutil.rmtree(folder, ignore_errors=True)
             (folder / STATE).mkdir(parents=True)
-            _write_settings(model, folder, self.tokenizer)
         self.mesh.agree(None)
+        (self._slices if self.mesh.distributed else self._whole)(model, optimizers, state, folder)
+        if not self.beside:
+            self.finish()
+
+    def _target(self, state: TrainState) -> Path:
+        return self.run / "checkpoints" / f"step-{state.step:06d}"
+
+    def _whole(self, model: nn.Module, optimizers: Optimizers, state: TrainState, folder: Path) -> None:
+        """Of a process alone: a Hugging Face folder."""
+        tensors, moments = weights.tensors_of(model), optimizers.state()
+        if self.beside:
+            tensors, moments = weights.copied(tensors), weights.copied(moments)
+
+        def written() -> dict[str, str]:
+            _write_weights(model, folder, self.tokenizer, tensors)
+            save_file(moments, folder / STATE / "optimizer.safetensors")
+            return digests(folder, folder)
+
+        self.under_way = self.pool.submit(written), folder, state
+
+    def _slices(self, model: nn.Module, optimizers: Optimizers, state: TrainState, folder: Path) -> None:
+        """Under torchrun: what each process holds."""
+        import torch.distributed as dist
+        import torch.distributed.checkpoint as dcp
+
+        if self.mesh.leader:
+            _write_settings(model, folder, self.tokenizer)
         self.group = self.group or dist.new_group(backend="gloo")  # its own: it is used beside the steps
         tensors = {**{name: weight.detach() for name, weight in model.named_parameters()}, **optimizers.state()}
         writer = dcp.HuggingFaceStorageWriter(str(folder / STATE), save_distributed=True)  # type: ignore[attr-defined]

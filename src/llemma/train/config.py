@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -152,7 +152,19 @@ class SweepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Keep the weights of every run, not its losses alone."""
 
 
+INDIFFERENT: dict[str, Any] = {
+    "parity_check": True,
+    "replicas": 1,
+    "tensor_parallel": 1,
+    "trackers": [],
+    "keep_checkpoints": 1,
+}
+"""Settings that change no number (but for the order of sums), each with the value that stands for all: a run may go on
+with others."""
 AT_LEAST = {
+    "tokens": 1,
+    "context": 1,
+    "batch": 1,
     "rollback_after": 1,
     "replicas": 1,
     "tensor_parallel": 1,
@@ -160,7 +172,19 @@ AT_LEAST = {
     "checkpoint_every": 1,
     "log_every": 1,
 }
-NOT_NEGATIVE = ("max_rollbacks", "loss_chunk", "z_loss", "loss_spike", "norm_spike", "validate_every")
+NOT_NEGATIVE = (
+    "micro_batch",
+    "warmup_steps",
+    "decay_steps",
+    "schedule_steps",
+    "validation_windows",
+    "max_rollbacks",
+    "loss_chunk",
+    "z_loss",
+    "loss_spike",
+    "norm_spike",
+    "validate_every",
+)
 
 
 def problems(phase: TrainConfig) -> list[str]:

@@ -8,6 +8,7 @@ conversations to a window.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -116,21 +117,44 @@ class Feed:
         return source, draw + again * int(self.drawn[source])
 
 
-def sampled(store: Store, context: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """At most `count` evenly spaced windows of a validation store, (rows, context + 1), and the ids to predict in them,
-    (rows, context). Of a store with answers whole conversations, `IGNORED` where nothing is learned."""
+class Sample(NamedTuple):
+    """Windows of a validation store (rows, context + 1), the ids to predict in them (rows, context), and the documents
+    that the ids of the windows belong to, counted from the left."""
+
+    windows: Tensor
+    labels: Tensor
+    documents: Tensor
+
+
+def sampled(store: Store, context: int, count: int, seed: int) -> Sample:
+    """At most `count` evenly spaced windows of a validation store; none where nothing fits into one. Of a store with
+    answers whole conversations, and the labels are `IGNORED` where nothing is learned."""
     if store.answers is not None:
-        packed = Packed(store, context, seed)
-        numbers = [i * packed.count // min(count, packed.count) for i in range(min(count, packed.count))]
-        rows = torch.from_numpy(np.stack([packed.window(number) for number in numbers]))
-        learned = torch.from_numpy(np.stack([packed.answers(number) for number in numbers]))
-        return rows, rows[:, 1:].masked_fill(~learned[:, 1:], IGNORED)
+        return _conversations(store, context, count, seed)
     possible = (store.info.tokens - 1) // context
     wanted = max(0, min(possible, count))
     starts = [int(i * possible / wanted) * context for i in range(wanted)]
-    ids = [store.ids[start : start + context + 1].astype(np.int64) for start in starts]
-    rows = torch.from_numpy(np.stack(ids) if ids else np.zeros((0, context + 1), np.int64))
-    return rows, rows[:, 1:]
+    places = [np.arange(start, start + context + 1) for start in starts]
+    rows = _stacked([store.ids[start : start + context + 1].astype(np.int64) for start in starts], context)
+    documents = [np.searchsorted(store.starts, place.astype(np.uint64), side="right") for place in places]
+    return Sample(rows, rows[:, 1:], _stacked(documents, context))
+
+
+def _conversations(store: Store, context: int, count: int, seed: int) -> Sample:
+    assert store.answers is not None
+    numbers: list[int] = []
+    if (np.diff(store.starts.astype(np.int64)) <= context + 1).any():
+        packed = Packed(store, context, seed)
+        wanted = min(count, packed.count)
+        numbers = [i * packed.count // wanted for i in range(wanted)]
+    rows = _stacked([packed.window(number) for number in numbers], context)
+    learned = _stacked([packed.answers(number) for number in numbers], context).bool()
+    documents = _stacked([packed.documents(number) for number in numbers], context)
+    return Sample(rows, rows[:, 1:].masked_fill(~learned[:, 1:], IGNORED), documents)
+
+
+def _stacked(rows: Sequence[np.ndarray], context: int) -> Tensor:
+    return torch.from_numpy(np.stack(rows) if rows else np.zeros((0, context + 1), np.int64))
 
 
 def _packed(windows: Windows) -> Windows:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from llemma.core.console import Console, Progress
-from llemma.core.errors import Interrupted
+from llemma.core.errors import DataError, Interrupted
 from llemma.core.files import digest, file_digest, write_json
 from llemma.core.interrupt import Pending, deferred
 from llemma.core.types import Mixture
@@ -29,8 +29,8 @@ from llemma.tokens.tokenizer import Tokenizer
 from llemma.train import branch, checkpoint, guard, metrics
 from llemma.train.ahead import Ahead
 from llemma.train.checkpoint import TrainState
-from llemma.train.config import ModelConfig, TrainConfig
-from llemma.train.feed import Feed, joined, sampled
+from llemma.train.config import INDIFFERENT, ModelConfig, TrainConfig
+from llemma.train.feed import Feed, Sample, joined, sampled
 from llemma.train.guard import Guard
 from llemma.train.mesh import Mesh, current
 from llemma.train.metrics import Clock, Metrics
@@ -79,6 +79,7 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.console, self.tokenizer = run, config, console, tokenizer
         self.validation = dict(validation)
+        _check_tokenizer(tokenizer, {**train, **validation})
         self.mesh: Mesh = current().arrange(config.tensor_parallel)
         self.start = Start(config, tokenizer, init, shape, console)
         self.objective = lay_out(self.start, self.mesh)
@@ -100,8 +101,7 @@ class Trainer:
     def _work(self, init: Path | None, shape: ModelConfig | None, train: Mapping[str, Store]) -> str:
         """Names everything that the result depends on."""
         stores = {name: _content(store) for name, store in sorted(train.items())}
-        same: dict[str, Any] = {"parity_check": True, "trackers": [], "keep_checkpoints": 1}  # change no number
-        config = msgspec.structs.replace(self.config, **same, replicas=1, tensor_parallel=1)
+        config = msgspec.structs.replace(self.config, **INDIFFERENT)
         trunk = branch.identity(self.run, self.config.branch) if self.config.branch else ""
         start = weights.identity(init) if init else shape
         return digest(VERSION, config, start, self.tokenizer.digest, stores, trunk)
@@ -333,23 +333,34 @@ class Trainer:
     def _bits_per_byte(self, store: Store) -> float:
         """Estimate from at most `validation_windows` evenly spaced windows: nats a token over bytes a token. Of a store
         of questions and answers, on the answers alone."""
-        rows, labels = sampled(store, self.config.context, self.config.validation_windows, self.config.seed)
-        counted = int((labels != IGNORED).sum())
+        found = sampled(store, self.config.context, self.config.validation_windows, self.config.seed)
+        counted = int((found.labels != IGNORED).sum())
         if not counted:
             return math.nan
-        pairs = zip(torch.split(rows, 16), torch.split(labels, 16), strict=True)
-        nats = self._nats([(ids.to(self.mesh.device), asked.to(self.mesh.device)) for ids, asked in pairs]) / counted
-        return nats / math.log(2) * store.info.tokens / store.info.text_bytes
+        nats = self._nats([Sample(*parts) for parts in zip(*(torch.split(part, 16) for part in found), strict=True)])
+        return nats / counted / math.log(2) * store.info.tokens / store.info.text_bytes
 
-    def _nats(self, batches: list[tuple[Tensor, Tensor]]) -> float:
-        """The summed loss of (windows, labels) that the processes share; all compute equally often, as FSDP needs."""
-        total = 0.0
+    def _nats(self, batches: list[Sample]) -> float:
+        """The summed loss of windows that the processes share; all compute equally often, as FSDP needs."""
+        total, device = 0.0, self.mesh.device
         for first in range(0, len(batches), self.mesh.readers):
             mine = first + self.mesh.reader
-            windows, labels = batches[mine % len(batches)]
-            nats = float(self.objective(windows, labels=labels)[1])
+            windows, labels, documents = batches[mine % len(batches)]
+            within = documents if self.config.document_mask else None
+            nats = float(self.objective(windows.to(device), within, labels.to(device))[1])
             total += nats if mine < len(batches) else 0.0
         return self.mesh.sums([total])[0] / self.mesh.tensor
+
+
+def _check_tokenizer(tokenizer: Tokenizer, stores: Mapping[str, Store]) -> None:
+    """Refuse stores whose ids mean something else to `tokenizer`, which goes along with the weights."""
+    for name, store in stores.items():
+        if store.info.tokenizer_digest != tokenizer.digest:
+            raise DataError(
+                f"the tokens of '{name}' were made with another tokenizer",
+                where=f"{store.path}, {tokenizer.path}",
+                mend="name theirs as data.tokenizer, or tokenize the texts again",
+            )
 
 
 def _content(store: Store) -> list[str]:

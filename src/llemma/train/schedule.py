@@ -99,4 +99,4 @@ def decay_branch(config: TrainConfig, at: int, decay_steps: int) -> TrainConfig:
 
 def steps_of(config: TrainConfig) -> int:
     """Optimizer steps of a phase: whole batches only."""
-    return max(1, config.tokens // (config.batch * config.context))
+    return max(1, config.tokens // max(1, config.batch * config.context))
