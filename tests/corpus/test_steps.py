@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.core.registry import find, names
-from llemma.corpus.check import open_step
 from llemma.core.types import Document, Drop
+from llemma.corpus.check import open_step
 
 PROSE = "This chapter explains how a group acts on a set, and why every orbit has a size that divides the order. " * 3
 
