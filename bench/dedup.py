@@ -6,8 +6,8 @@ Half of the documents are windows of 200 to 500 words of the texts that a machin
 packages), half are copies of some of them with words replaced, removed and inserted, up to one in ten. Every system has
 14 bands of 8 numbers over 5-word shingles. A pair counts as alike when the Jaccard similarity of its shingles, computed
 by definition, is 0.8 or more; a merge is wrong when it is not. rensa, datasketch and datatrove's own four stages are
-compared where they can run (`pip install rensa datasketch spacy nltk`). About two minutes for 20,000 documents, two more
-for datatrove.
+compared where they can run (`pip install rensa datasketch spacy nltk`). About two minutes for 20,000 documents,
+two more for datatrove.
 """
 
 from __future__ import annotations

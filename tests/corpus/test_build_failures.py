@@ -261,7 +261,7 @@ def open_files(pid: int) -> bytes:
     found = b""
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():
-            found += os.readlink(os.fsencode(link)) + b"\n"
+            found += bytes(link.readlink()) + b"\n"
     except OSError:  # it ends meanwhile
         pass
     return found

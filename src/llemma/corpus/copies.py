@@ -27,8 +27,8 @@ FAMILY = 200
 """Kept documents of one bucket that a later one is compared with. Texts by the thousand that share a band and yet are
 no copies of each other (one form, many contents) would all be compared with all."""
 LIKELY = 100
-"""Candidates whose shingles are compared, those that the marks call most alike. Of a form whose contents are 0.65 to 0.75
-alike thousands would be, one of ten for every real copy."""
+"""Candidates whose shingles are compared, those that the marks call most alike: of forms that are 0.7 alike, and so no
+copies, each would be compared with thousands."""
 _SHINGLES = 64_000_000  # bytes of shingles that are remembered
 COPY = np.dtype([("number", "<u8"), ("keeper", "<u8"), ("similarity", "<f4")])
 """Document `number` is a copy of the kept document `keeper`."""
