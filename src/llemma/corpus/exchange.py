@@ -3,8 +3,8 @@ alone, and what meets is scattered again by document number, so that it can be w
 
 Memory is a setting: a partition is as small as that takes, one that is larger all the same (many documents have one
 key) is divided by another hash until it is not, and what one key alone has is never in memory as a whole. Threads do
-the work, since sorting and files need no interpreter. The result does not depend on how many there are, nor on the number
-of partitions.
+the work, since sorting and files need no interpreter. The result does not depend on how many there are, nor on the
+number of partitions.
 """
 
 from __future__ import annotations
