@@ -165,10 +165,12 @@ from pathlib import Path
 import msgspec
 from llemma.core.console import Console
 from llemma.core.types import Problem
+from llemma.corpus import shards
 from llemma.corpus.build import build
 from llemma.corpus.config import CorpusConfig
 
 if __name__ == "__main__":
+    shards._ALONE = int(sys.argv[4]) if len(sys.argv) > 4 else shards._ALONE
     section = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=CorpusConfig)
     problem = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=Problem)
     build(section, Path(sys.argv[3]), cache=Path(sys.argv[3] + ".cache"), protected=[problem], console=Console())
@@ -229,6 +231,40 @@ def test_killed_at_any_moment_and_run_again_it_gives_the_same_bytes(workers: int
     subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL, timeout=60)
     assert small.tree(out) == small.tree(tmp_path / "calm")
     assert not list(out.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_shard_writers_killed_in_the_middle_and_run_again_give_the_same_bytes(small: Any, tmp_path: Path) -> None:
+    section, out = small.config(workers=3, shard_bytes=1_500), tmp_path / "out"
+    calm, _ = small.run(section, tmp_path / "calm", workers=1)
+    arguments = [*command(tmp_path, section, small.problem, out), "1"]  # a process more for each byte of text
+    assert len(calm.shards) > 100
+    for written, victim in ((1, "build"), (25, "writer"), (70, "build")):
+        process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+        while process.poll() is None and len(list(out.glob(".staging/corpus.tmp/*/*/*.zst"))) < written:
+            time.sleep(0.0005)
+        descendants = children(process.pid)
+        busy = [pid for pid in descendants if b"corpus.tmp" in open_files(pid)]
+        os.kill(busy[0] if victim == "writer" and busy else process.pid, signal.SIGKILL)
+        assert process.stderr is not None and process.wait(20) != 0
+        assert victim != "writer" or not busy or b"a worker process died" in process.stderr.read()
+        process.stderr.close()
+        assert_gone(descendants)
+        assert not (out / "stats.json").exists()
+    subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL, timeout=60)
+    assert small.tree(out) == small.tree(tmp_path / "calm")
+    assert not list(out.rglob("*.tmp"))
+
+
+def open_files(pid: int) -> bytes:
+    """The names of the files that a process has open."""
+    found = b""
+    try:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            found += bytes(link.readlink()) + b"\n"
+    except OSError:  # it ends meanwhile
+        pass
+    return found
 
 
 def assert_gone(pids: set[int]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import random
 from io import StringIO
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from llemma.core import jsonl
 from llemma.core.console import Console
-from llemma.core.errors import DataError, UsageError
+from llemma.core.errors import BusyError, DataError, UsageError
 from llemma.corpus.dedup_files import Counts, dedup_files
 
 QUIET = Console(quiet=True, stream=StringIO())
@@ -76,3 +78,17 @@ def test_what_cannot_be_done_is_told(tmp_path: Path) -> None:
         dedup_files([tmp_path / "a.jsonl"], tmp_path, threshold=0.8, console=QUIET)
     jsonl.write(tmp_path / "none.jsonl", [])
     assert dedup_files([tmp_path / "none.jsonl"], tmp_path / "o2", threshold=0.8, console=QUIET).rows == 0
+
+
+def test_what_a_killed_run_left_goes_and_two_runs_do_not_mix(tmp_path: Path) -> None:
+    jsonl.write(tmp_path / "a.jsonl", [{"id": 1, "text": text(1)}])
+    out = tmp_path / "out"
+    (out / ".scratch-dead").mkdir(parents=True)
+    (out / ".clusters.jsonl.0a1b2c3d.tmp").write_text("{")
+    folder = os.open(out, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with pytest.raises(BusyError):
+        dedup_files([tmp_path / "a.jsonl"], out, threshold=0.8, console=QUIET)
+    os.close(folder)
+    dedup_files([tmp_path / "a.jsonl"], out, threshold=0.8, console=QUIET)
+    assert sorted(path.name for path in out.iterdir()) == ["a.jsonl", "clusters.jsonl"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llemma.corpus import exchange
 from llemma.corpus.exchange import Keys, Limits, keyed, meet
 
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from([0, 1, 7, 2**63, 2**64 - 1, 12345 << 40])), max_size=120)
@@ -22,8 +26,19 @@ def expected(pairs: list[tuple[int, int]]) -> set[tuple[int, int, int]]:
     return {(number, min(numbers), key) for key, numbers in holders.items() if len(numbers) > 1 for number in numbers}
 
 
-@given(PAIRS, st.sampled_from([200, 5_000, 10**9]), st.integers(1, 3), st.integers(1, 4))
-def test_all_that_meet_and_no_others(pairs: list[tuple[int, int]], memory: int, workers: int, blocks: int) -> None:
+SIZES = st.sampled_from([2, 20, 1 << 16])
+"""Rows from which on a partition is divided, or taken in pieces where it has one key."""
+
+
+@given(PAIRS, st.sampled_from([200, 5_000, 10**9]), st.integers(1, 3), st.integers(1, 4), SIZES)
+def test_all_that_meet_and_no_others(
+    pairs: list[tuple[int, int]], memory: int, workers: int, blocks: int, rows: int
+) -> None:
+    with patch.object(exchange, "_BUFFER", rows):
+        check(pairs, memory, workers, blocks)
+
+
+def check(pairs: list[tuple[int, int]], memory: int, workers: int, blocks: int) -> None:
     pairs = sorted(set(pairs))
     rows = [
         keyed(np.array([n for n, _ in some], np.uint64), np.array([key for _, key in some], np.uint64))
@@ -47,3 +62,23 @@ def test_all_that_meet_and_no_others(pairs: list[tuple[int, int]], memory: int, 
         assert ends == [max(number for number, _ in some)]
     assert len(met) == len(expected(pairs))
     assert found.buckets == len(names)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_memory_is_bounded_though_most_documents_have_one_key(share: float, tmp_path: Path) -> None:
+    count, block, memory = 600_000, 5_000, 4_000_000
+
+    def keys(number: int) -> exchange.Rows:
+        rng = np.random.default_rng(number)
+        values = rng.integers(0, 2**63, block, dtype=np.uint64)
+        values[rng.random(block) < share] = 7
+        return keyed(np.arange(number * block, (number + 1) * block, dtype=np.uint64), values)
+
+    tracemalloc.start()
+    found = meet(Keys(count // block, keys, count), count, Limits(tmp_path / "met", memory))
+    met = sum(len(part) for part in found)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert abs(met - share * count) < 2_000
+    # a buffer of 65,536 rows is scattered and sorted at a time; one partition of 600,000 rows took 150 MB
+    assert peak < memory + 12 * exchange._BUFFER * exchange.KEYED.itemsize

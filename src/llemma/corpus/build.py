@@ -241,9 +241,11 @@ class _Reading:
         self.job, self.console, self.skipped = job, console, dict(job.skipped)
 
     def read(self, missing: list[Work], executor: str, workers: int) -> None:
-        """Stage these units; the first error is raised after the other units are done."""
+        """Stage these units; the first error in the order of the recipe is raised after the other units are done."""
         if not missing:
             return
+        in_order = (work.digest for works in self.job.works.values() for work in works)
+        places = {name: place for place, name in enumerate(in_order)}
         errors: dict[int, Exception] = {}
         with self.console.progress("read", len(missing), unit="units") as bar:
 
@@ -254,8 +256,8 @@ class _Reading:
 
             logs = self.job.staging / "logs" / digest([work.digest for work in missing])
             executors.run(executor, self._pipeline(missing), len(missing), workers, logs, done)
-        for rank, error in sorted(errors.items()):
-            self._failed(missing[rank], error)
+        for rank in sorted(errors, key=lambda rank: places[missing[rank].digest]):
+            self._failed(missing[rank], errors[rank])
         self._check([work for rank, work in enumerate(missing) if rank not in errors])
 
     def _check(self, works: list[Work]) -> None:

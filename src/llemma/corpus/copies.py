@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -27,6 +26,10 @@ METHODS = {method.name: method for method in (MINHASH, SIMHASH)}
 FAMILY = 200
 """Kept documents of one bucket that a later one is compared with. Texts by the thousand that share a band and yet are
 no copies of each other (one form, many contents) would all be compared with all."""
+LIKELY = 100
+"""Candidates whose shingles are compared, those that the marks call most alike: of forms that are 0.7 alike, and so no
+copies, each would be compared with thousands."""
+_SHINGLES = 64_000_000  # bytes of shingles that are remembered
 COPY = np.dtype([("number", "<u8"), ("keeper", "<u8"), ("similarity", "<f4")])
 """Document `number` is a copy of the kept document `keeper`."""
 _BATCH = 1 << 16  # copies written at a time
@@ -129,10 +132,7 @@ def write_copies(copies: Iterable[tuple[int, int, float]], file: Path) -> None:
 def _near(index: Index, found: Meetings, threshold: float, dropped: Dropped) -> Iterator[tuple[int, int, float]]:
     later: dict[int, list[int]] = {}  # kept documents of a bucket besides its first
 
-    @lru_cache(maxsize=256)
-    def sets(document: int) -> Hashes:
-        return np.unique(shingles(index.words(document)))
-
+    sets = _Remembered(lambda document: np.unique(shingles(index.words(document))), _SHINGLES)
     for document, rows in found.documents():
         buckets = list(zip(rows["bucket"].tolist(), rows["first"].tolist(), strict=True))
         firsts = {first for _, first in buckets if first != document and not dropped[first]}
@@ -149,6 +149,23 @@ def _near(index: Index, found: Meetings, threshold: float, dropped: Dropped) -> 
             later.pop(bucket, None)
 
 
+class _Remembered:
+    """A function of documents whose latest results are remembered, so many bytes of them."""
+
+    def __init__(self, make: Callable[[int], Hashes], room: int) -> None:
+        self.make, self.room, self.known = make, room, dict[int, Hashes]()
+
+    def __call__(self, document: int) -> Hashes:
+        found = self.known.pop(document, None)
+        if found is None:
+            found = self.make(document)
+            self.room -= found.nbytes
+        self.known[document] = found  # the latest stands last
+        while self.room < 0 and len(self.known) > 1:
+            self.room += self.known.pop(next(iter(self.known))).nbytes
+        return found
+
+
 def _similar(
     index: Index, document: int, candidates: list[int], sets: Callable[[int], Hashes], threshold: float
 ) -> list[tuple[float, int]]:
@@ -161,7 +178,8 @@ def _similar(
     likely = [(value, -kept) for kept, value in zip(candidates, estimates, strict=True) if value >= least]
     if not index.method.verified:
         return likely
-    measured = [(jaccard(sets(document), sets(-kept)), kept) for _, kept in likely]
+    most = sorted(likely, reverse=True)[:LIKELY]
+    measured = [(jaccard(sets(document), sets(-kept)), kept) for _, kept in most]
     return [pair for pair in measured if pair[0] >= threshold]
 
 

@@ -39,7 +39,7 @@ BLOCK = 5_000
 """Documents whose columns are read at a time."""
 CHUNK_BLOCK = 50_000
 """Chunks that are read at a time."""
-MERGE_VERSION = 2
+MERGE_VERSION = 3
 """Raise it whenever the same staged units give another corpus."""
 
 

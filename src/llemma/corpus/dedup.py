@@ -90,7 +90,9 @@ def _band_numbers(rows: NDArray[np.uint32]) -> Hashes:
 
 def jaccard(left: Hashes, right: Hashes) -> float:
     """Jaccard similarity of two sets of shingles given sorted and without repeats."""
-    shared = len(np.intersect1d(left, right, assume_unique=True))
+    left, right = (left, right) if len(left) < len(right) else (right, left)
+    places = np.minimum(np.searchsorted(right, left), len(right) - 1)
+    shared = int((right[places] == left).sum())
     return shared / (len(left) + len(right) - shared)
 
 

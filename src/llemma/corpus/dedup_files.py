@@ -6,9 +6,12 @@ that are kept. Memory holds one byte a row, and the rows being compared.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from llemma.core import jsonl
 from llemma.core.console import Console
-from llemma.core.errors import DataError, UsageError
+from llemma.core.errors import BusyError, DataError, UsageError
 from llemma.core.files import disk_error
 from llemma.corpus.copies import METHODS, Index, find_copies
 from llemma.corpus.dedup import MINHASH, Method, text_number
@@ -26,6 +29,7 @@ from llemma.corpus.exchange import Limits
 from llemma.corpus.words import word_hashes
 
 _BLOCK = 5_000  # rows whose columns are read at a time
+_SCRATCH = ".scratch-"
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ def dedup_files(
     names = _names(inputs, out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch:
+        with _alone(out), tempfile.TemporaryDirectory(dir=out, prefix=_SCRATCH) as scratch:
             signed = _Signed(Path(scratch), METHODS[method])
             signed.sign(inputs, console)
             with console.progress("find copies", unit="rows"):
@@ -76,6 +80,24 @@ def dedup_files(
     except OSError as error:
         raise disk_error(error, out) from error
     return Counts(signed.count, signed.count - len(equal) - len(near), len(equal), len(near))
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Hold the folder, and remove what a run that was killed left half written in it."""
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in out.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in out.glob(".*.jsonl*.tmp"):
+            left.unlink(missing_ok=True)
+        yield
+    except BlockingIOError as error:
+        mend = "wait for it, or choose another --out"
+        raise BusyError("another run writes into this folder", where=str(out), mend=mend) from error
+    finally:
+        os.close(folder)
 
 
 def _write_kept(inputs: Sequence[Path], outputs: Sequence[Path], dropped: NDArray[np.bool_], console: Console) -> None:

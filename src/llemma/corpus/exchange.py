@@ -1,8 +1,10 @@
 """Documents that share a key, found on disk: rows are scattered into partitions by their keys, each partition is sorted
 alone, and what meets is scattered again by document number, so that it can be walked through in document order.
 
-Memory is a setting: a partition is as small as that takes. Threads do the work, since sorting and files need no
-interpreter. The result does not depend on how many there are, nor on the number of partitions.
+Memory is a setting: a partition is as small as that takes, one that is larger all the same (many documents have one
+key) is divided by another hash until it is not, and what one key alone has is never in memory as a whole. Threads do
+the work, since sorting and files need no interpreter. The result does not depend on how many there are, nor on the
+number of partitions.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from llemma.corpus.words import Hashes
+from llemma.corpus.words import Hashes, mixed
 
 KEYED = np.dtype([("key", "<u8"), ("more", "<u8"), ("number", "<u8")])
 """A document's key of 128 bits; `more` is 0 where 64 are enough."""
@@ -29,6 +31,8 @@ _COPIES = 5
 """Times a partition's bytes that sorting it takes: rows, columns, order, and what meets."""
 _MOST = 4096  # partitions; each is a file that is opened, appended to and closed
 _BUFFER = 1 << 16  # rows that are scattered at a time, at least
+_LOAD = 1.5  # times its share that a partition may have: hashes do not fall evenly
+_PIECES = 16  # that a larger partition is divided into
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -92,7 +96,8 @@ def meet(keys: Keys, documents: int, limits: Limits) -> Meetings:
     share = max(1, limits.memory // max(1, limits.workers))
     partitions = min(_MOST, max(1, -(-keys.rows * KEYED.itemsize * _COPIES // share)))
     parts = max(1, -(-keys.rows * MEETING.itemsize * _COPIES // limits.memory))
-    buffer = max(_BUFFER, share // (KEYED.itemsize * _COPIES))
+    room = share // (KEYED.itemsize * _COPIES)
+    buffer = max(_BUFFER, room)
 
     def scatter(worker: int) -> None:
         blocks = range(worker, keys.blocks, limits.workers)
@@ -103,17 +108,70 @@ def meet(keys: Keys, documents: int, limits: Limits) -> Meetings:
 
     def gather(partition: int) -> int:
         files = [path for worker in range(limits.workers) if (path := _file(limits, partition, worker)).is_file()]
-        rows = _met(np.concatenate([np.zeros(0, KEYED), *(np.fromfile(path, KEYED) for path in files)]))
-        for path in files:
-            path.unlink()
-        part = rows["number"] * np.uint64(parts) // np.uint64(max(1, documents))
-        _append(rows, part, limits.folder, f"met-{{}}-{partition}")
-        return int(rows["bucket"][-1]) + 1 if len(rows) else 0
+        buckets = 0
+        for rows, more in _meeting(files, max(_BUFFER, int(room * _LOAD)), 1):
+            rows["bucket"] += np.uint64(buckets)
+            part = rows["number"] * np.uint64(parts) // np.uint64(max(1, documents))
+            _append(rows, part, limits.folder, f"met-{{}}-{partition}")
+            buckets += more
+        return buckets
 
     with ThreadPoolExecutor(limits.workers) as pool:
         list(pool.map(scatter, range(limits.workers)))
         buckets = list(pool.map(gather, range(partitions)))
     return Meetings(limits.folder, parts, buckets)
+
+
+def _meeting(files: list[Path], room: int, level: int) -> Iterator[tuple[Rows, int]]:
+    """`MEETING` rows of a partition, and how many buckets end with them. The files are removed; not many more than
+    `room` rows are in memory at a time."""
+    if sum(path.stat().st_size for path in files) <= room * KEYED.itemsize:
+        rows = _met(np.concatenate([np.zeros(0, KEYED), *(np.fromfile(path, KEYED) for path in files)]))
+        yield rows, int(rows["bucket"][-1]) + 1 if len(rows) else 0
+    elif _is_one_key(files, room):
+        yield from _met_by_all(files, room)
+    else:
+        pieces = _divided(files, room, level)
+        for path in files:  # before the pieces are divided in turn: the disk need not hold all levels
+            path.unlink()
+        for piece in pieces:
+            yield from _meeting([piece], room, level + 1)
+        return
+    for path in files:
+        path.unlink()
+
+
+def _pieces(files: list[Path], room: int) -> Iterator[Rows]:
+    for path in files:
+        for start in range(0, path.stat().st_size, room * KEYED.itemsize):
+            yield np.fromfile(path, KEYED, room, offset=start)
+
+
+def _is_one_key(files: list[Path], room: int) -> bool:
+    first = np.fromfile(files[0], KEYED, 1)
+    return all((rows[["key", "more"]] == first[["key", "more"]]).all() for rows in _pieces(files, room))
+
+
+def _met_by_all(files: list[Path], room: int) -> Iterator[tuple[Rows, int]]:
+    """`MEETING` rows of documents that all have one key."""
+    first = min(int(rows["number"].min()) for rows in _pieces(files, room))
+    last = max(int(rows["number"].max()) for rows in _pieces(files, room))
+    if first == last:
+        return
+    for rows in _pieces(files, room):
+        found = np.zeros(len(rows), MEETING)
+        found["number"], found["first"], found["end"] = rows["number"], first, rows["number"] == last
+        yield found, 0
+    yield np.zeros(0, MEETING), 1
+
+
+def _divided(files: list[Path], room: int, level: int) -> list[Path]:
+    """The rows in files of their own, by a hash of the whole key that differs from level to level."""
+    name = files[0].name + "-{}"
+    for rows in _pieces(files, room):
+        salted = mixed(mixed(rows["key"] + np.uint64(level)) ^ rows["more"])
+        _append(rows, salted % np.uint64(_PIECES), files[0].parent, name)
+    return [path for piece in range(_PIECES) if (path := files[0].parent / name.format(piece)).is_file()]
 
 
 def _file(limits: Limits, partition: int, worker: int) -> Path:

@@ -244,3 +244,10 @@ def test_no_text_takes_long(language: str, piece: str) -> None:
     for item in list(statements(text, language))[:20]:
         said(text[item.start : item.said], language)
     assert time.process_time() - start < 5
+
+
+def test_names_after_and_in_fixes_are_variables() -> None:
+    one = 'theorem a: fixes x :: real and f :: "real => real" assumes h: "f x = x" shows "f (f x) = x"'
+    other = 'lemma b: fixes xx :: real and map2 :: "real => real" assumes k: "map2 xx = xx" shows "map2 (map2 xx) = xx"'
+    assert said(one, "isabelle") == said(other, "isabelle")
+    assert said(one, "isabelle") != said(one.replace("f x = x", "x = f x"), "isabelle")

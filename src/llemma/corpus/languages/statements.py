@@ -292,6 +292,7 @@ _BINDERS = frozenset(
     ["∀", "∃", "λ", "fun", "forall", "exists", "∑", "∏", "⋃", "⋂", "Σ", "Π", "fixes", "%"]
     + [f"\\<{name}>" for name in ("forall", "exists", "lambda", "Sum", "Prod", "And", "Union", "Inter", "nexists")]
 )
+_SECTIONS = frozenset(["fixes", "assumes", "shows", "obtains", "defines", "notes", "constrains"])
 _LABELS = frozenset(["assumes", "and", "shows", "obtains", "if"])
 _SAME = {
     "→": "->", "\\<rightarrow>": "->", "λ": "fun", "\\<lambda>": "%", "↦": "=>", "≤": "<=", "≥": ">=", "≠": "<>",
@@ -360,8 +361,11 @@ def _renamed(tokens: list[str]) -> list[str]:
 def _bound(tokens: list[str]) -> set[int]:
     """Places where a variable is bound: after a binder, and before the colon of a bracket."""
     places: set[int] = set()
+    section = ""
     for at, token in enumerate(tokens):
-        binder = token in _BINDERS
+        section = token if token in _SECTIONS else section
+        # `fixes x y :: nat and f :: "nat => nat"`
+        binder = token in _BINDERS or (token == "and" and section == "fixes")
         if not binder and token not in _OPEN:
             continue
         run = at + 1
