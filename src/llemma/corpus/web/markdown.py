@@ -22,7 +22,7 @@ _LAYOUT = frozenset(["table", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "
 
 
 _COLOUR = re.compile(r'<(?!/|span(?: class="\w{1,2}")?>|code\b|pre\b)')
-"""A tag in a listing that does more than colour a word (Pygments, Rouge and Chroma use classes of one or two letters)."""
+"""A tag in a listing that does more than colour a word (Pygments, Rouge, Chroma: classes of one or two letters)."""
 
 
 def plain_listings(tree: Any) -> None:
