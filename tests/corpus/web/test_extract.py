@@ -166,3 +166,19 @@ def test_element_named_as_content_is_rendered_whole() -> None:
 
 def test_equation_number_stays_beside_its_formula() -> None:
     assert "\n$$a=b$$ (2)\n" in body("<div class='math'><span class='eqno'>(2)</span>\\[a=b\\]</div>")
+
+
+def test_doxygen_listing_is_code_and_its_dollars_begin_no_formula() -> None:
+    listing = '<div class="fragment"><div class="line"><span class="lineno"> 1</span>x = "($";</div><div class="line">f();</div></div>'
+    text = extract(f'<body><p>Words.</p>{listing}<p>Then <img class="formulaInl" alt="$a_1$">.</p></body>').text
+
+    assert '```\nx = "($";\nf();\n```' in text
+    assert text.endswith("Then $a_1$.")
+
+
+def test_list_of_links_with_formulas_is_no_menu() -> None:
+    links = "".join(
+        f'<li><a href="/{n}">The <span class="math">\\(\\chi_{n}\\)</span> matrix</a></li>' for n in range(5)
+    )
+
+    assert "$\\chi_3$" in extract(f"<body><p>Chapters of the manual.</p><ul>{links}</ul></body>").text

@@ -115,3 +115,23 @@ def test_any_bytes_and_charset_give_a_page(raw: bytes, charset: str | None) -> N
                     .map(lambda pair: f"<{pair[0]}>{''.join(pair[1])}</{pair[0]}>"), max_leaves=30))  # fmt: skip
 def test_any_mathml_converts(source: str) -> None:
     extract(f"<p>Let <math>{source}</math> be.</p>")
+
+
+@pytest.mark.parametrize("levels", [3_000, 300_000])
+def test_what_stands_inside_and_behind_too_many_levels_is_kept(levels: int) -> None:
+    page = f"<p>First $x^2$.</p>{'<div>' * levels}deep $y^2$<p>{'</div>' * levels}<p>Last $z^2$.</p>"
+
+    assert extract(f"<html><body>{page}</body></html>").text.split() == [
+        "First",
+        "$x^2$.",
+        "deep",
+        "$y^2$",
+        "Last",
+        "$z^2$.",
+    ]
+
+
+def test_what_follows_the_end_of_the_document_is_kept() -> None:
+    text = extract("<html><body><p>One $x^2$.</p></body></html><p>Two $y^2$.</p><html><body><p>Three.</p></body>").text
+
+    assert text.split() == ["One", "$x^2$.", "Two", "$y^2$.", "Three."]

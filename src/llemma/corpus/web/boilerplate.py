@@ -149,8 +149,7 @@ def remove(tree: Any) -> None:
 
     etree.strip_elements(tree, etree.Comment, etree.ProcessingInstruction, *_TAGS, with_tail=False)
     total = len(text_of(tree)) or 1
-    furniture = [element for element in tree.iter() if _is_furniture(element)]
-    for element in furniture:
+    for element in _furniture(tree):
         if element.tag in _NEVER or element.getparent() is None:
             continue
         if len(text_of(element)) <= MAX_SHARE * total:
@@ -162,13 +161,28 @@ def remove(tree: Any) -> None:
         image.attrib.pop("alt", None)
 
 
-def _is_furniture(element: Any) -> bool:
-    names, identifier = element.get("class"), element.get("id")
-    if names and _named(names):
-        return True
+def _furniture(tree: Any) -> list[Any]:
+    """The elements whose class, id, style or role says that they are no content, in document order."""
+    rare = [name for name in ("style", "hidden", "role") if tree.xpath(f"boolean(//@{name})")]
+    known: dict[str, bool] = {"": False}  # names on this page: asked for each element, decided once
+    found = []
+    for element in tree.iter():
+        names = element.get("class", "")
+        named = known.get(names)
+        if named is None:
+            named = known[names] = _named(names)
+        if named or _id_says_so(element, names) or (rare and _hidden(element)):
+            found.append(element)
+    return found
+
+
+def _id_says_so(element: Any, names: str) -> bool:
     # The id of a section or heading is a slug of its words ("other-related-functions"), not a name.
-    if identifier and element.tag not in _SLUGGED and "section" not in (names or "") and _named(identifier):
-        return True
+    identifier = element.get("id")
+    return bool(identifier and element.tag not in _SLUGGED and "section" not in names and _named(identifier))
+
+
+def _hidden(element: Any) -> bool:
     style = element.get("style")
     return bool(style and _hides(style)) or element.get("hidden") is not None or element.get("role") in _ROLES
 
@@ -203,7 +217,9 @@ def _aside(element: Any, total: int) -> bool:
 
 
 def _link_list(element: Any, total: int, least: int = 3) -> bool:
-    """A list that is nearly all links, of short items, outside references: a menu."""
+    """A list that is nearly all links, of short items, outside references: a menu. One with formulas is none."""
+    if TOKEN.search(text_of(element)):
+        return False
     links = [len(" ".join(text_of(a).split())) for a in element.iter("a")]
     length = len(" ".join(text_of(element).split()))
     return len(links) >= least and sum(links) > 0.8 * length and sum(links) / len(links) < 60

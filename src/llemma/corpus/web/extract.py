@@ -42,6 +42,7 @@ def extract(html: bytes | str, url: str | None = None, *, charset: str | None = 
         return Page("", "", 0)
     shelf, title = Shelf(), _title(tree)
     _flatten(tree)
+    markdown.plain_listings(tree)
     forms.shelve(tree, shelf, source)
     boilerplate.remove(tree)
     markdown.shelve_code(tree, shelf)
@@ -71,14 +72,39 @@ def parse(source: str) -> Any | None:
     if source.lstrip()[:5].lower() == "<?xml":
         # XHTML may close any element at once; to an HTML parser `<script/>` would swallow the page.
         source = re.sub(r"^\s*<\?xml[^>]*>", "", _SELF_CLOSED.sub(r"<\1\2></\1>", source))
-    source = _STRAY.sub("&lt;", source)
+    # The parser drops what follows `</html>`; browsers show it.
+    source = _STRAY.sub("&lt;", _ENDS.sub("", source))
     # The parser of lxml.html would ask Python for the class of every element.
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_pis=True, remove_comments=True)
     try:
         tree = etree.fromstring(source.encode("utf-8"), parser)
+        if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):  # it stopped at 2,048 levels
+            tree = etree.fromstring(_shallow(source).encode("utf-8"), parser)
     except (etree.LxmlError, ValueError, AssertionError):
         return None
     return tree if tree is not None and (len(tree) or (tree.text or "").strip()) else None
+
+
+_ENDS = re.compile(r"</(?:html|body)\s*>", re.IGNORECASE)
+# Elements that only their end tag closes; others close one another, so that end tags say nothing about depth.
+_NESTING = re.compile(
+    r"<(/?)(?:div|span|font|b|i|em|strong|u|s|small|big|center|blockquote|section|article|main|header|footer|aside|nav"
+    r"|ul|ol|dl|table|tbody|form|fieldset|sub|sup|tt|code|ins|del|q|cite|label|figure|details|[A-Za-z]+-[A-Za-z-]+)"
+    r"(?:[\s/][^<>]*)?>",
+    re.IGNORECASE,
+)
+
+
+def _shallow(source: str) -> str:
+    """`source` without the tags of elements that are nested deeper than `MAX_DEPTH`; their text stays."""
+    depth = 0
+
+    def kept(tag: re.Match[str]) -> str:
+        nonlocal depth
+        depth = max(0, depth - 1) if tag[1] else depth + 1
+        return tag[0] if depth + bool(tag[1]) <= MAX_DEPTH else " "
+
+    return _NESTING.sub(kept, source)
 
 
 def _title(tree: Any) -> str:

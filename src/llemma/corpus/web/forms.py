@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from html import unescape
 from typing import Any
 
@@ -289,7 +288,6 @@ def find(element: Any) -> Formula | None:
     return data_attribute(element) if any(name in element.attrib for name in _DATA) else None
 
 
-@lru_cache(maxsize=16384)
 def _may_be(class_names: str) -> bool:
     return any(name in BY_CLASS or name in _DRAWN for name in class_names.split())
 
@@ -297,14 +295,22 @@ def _may_be(class_names: str) -> bool:
 def _candidates(tree: Any, source: str) -> list[Any]:
     """What may be a formula, in document order. One pass in Python is faster here than any XPath."""
     data = [name for name in _DATA if name in source]
-    return [
-        element
-        for element in tree.iter()
-        if (tag := element.tag) in BY_TAG
-        or ((names := element.get("class")) and _may_be(names))
-        or tag.endswith(":math")
-        or (data and any(element.get(name) is not None for name in data))
-    ]
+    prefixed = ":math" in source
+    known: dict[str, bool] = {"": False}  # class names of this page: asked for each element, decided once
+    found = []
+    for element in tree.iter():
+        names = element.get("class", "")
+        named = known.get(names)
+        if named is None:
+            named = known[names] = _may_be(names)
+        if (
+            named
+            or (tag := element.tag) in BY_TAG
+            or (prefixed and tag.endswith(":math"))
+            or (data and any(element.get(name) is not None for name in data))
+        ):
+            found.append(element)
+    return found
 
 
 def shelve(tree: Any, shelf: Shelf, source: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llemma.corpus.web.formula import classes, replace, text_of
+from llemma.corpus.web.formula import classes, drop, replace, text_of
 from llemma.corpus.web.shelf import INDENT, TOKEN, Shelf
 
 MAX_CELL = 400
@@ -19,6 +19,38 @@ _LANGUAGE = re.compile(
     r"(?:^|\s)(?:language|lang|highlight-source|brush:?|sourceCode)[- ]?([A-Za-z+#0-9]{1,15})(?=\s|$)"
 )
 _LAYOUT = frozenset(["table", "ul", "ol", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "form"])
+
+
+_COLOUR = re.compile(r'<(?!/|span(?: class="\w{1,2}")?>|code\b|pre\b)')
+"""A tag in a listing that does more than colour a word (Pygments, Rouge, Chroma: classes of one or two letters)."""
+
+
+def plain_listings(tree: Any) -> None:
+    """Listings without the spans that colour them, which are half of the elements of a manual, and Doxygen's listings
+    as `<pre>`."""
+    from lxml import etree
+
+    for listing in [e for e in tree.iter("div") if e.get("class") == "fragment"]:
+        _fragment(listing)
+    for listing in tree.iter("pre"):
+        if len(listing) and not _COLOUR.search(etree.tostring(listing, encoding="unicode", with_tail=False)):
+            etree.strip_tags(listing, "span")
+
+
+def _fragment(listing: Any) -> None:
+    """Doxygen: a `div.line` a line, with its number in `span.lineno`."""
+    from lxml import etree
+
+    if next(listing.iter("img", "math"), None) is not None:
+        return
+    lines = [line for line in listing.iter("div") if "line" in classes(line)]
+    for number in [e for e in listing.iter("span") if "lineno" in classes(e)]:
+        drop(number)
+    for line in lines:
+        line.tail = "\n"
+    if lines:
+        listing.tag = "pre"
+        etree.strip_tags(listing, "div", "span", "a")
 
 
 def shelve_code(tree: Any, shelf: Shelf) -> None:

@@ -31,8 +31,7 @@ _MATHJAX_LIST = re.compile(
 _KATEX_LIST = re.compile(r"delimiters['\"]?\s*:\s*\[(.{0,1500}?)\]\s*[,})]", re.DOTALL)
 _KATEX_ENTRY = re.compile(r"\{([^{}]*left[^{}]*)\}")
 _ASCII_LIST = re.compile(r"asciimath2jax\s*:\s*\{[^{}]*?delimiters\s*:\s*(\[\[.{0,200}?\]\])", re.DOTALL)
-_ASCII_PAGE = ("asciimath2jax", "am_chtml", "am_htmlormml", "am_svg", "input/asciimath", "asciimathml", "ui/asciimath",
-               "loader/asciimath")  # fmt: skip
+_ASCII_PAGE = re.compile(r"asciimath2jax|asciimathml|(?:input|ui|loader)/asciimath|am_(?:chtml|htmlormml|svg)")
 _ENGINES = ("mathjax", "katex", "jsmath", "asciimath")
 
 
@@ -41,14 +40,16 @@ def pairs_of(source: str) -> list[Pair]:
     pairs = {pair.left: pair for pair in ALWAYS}
     lowered = source.lower()
     engine = any(name in lowered for name in _ENGINES)
-    for pair in [*_mathjax(source), *(_katex(source) if "elimiters" in source else ())] if engine else ():
+    listed = _mathjax(source) if "lineMath" in source or "displayMath" in source else ()
+    for pair in [*listed, *(_katex(source) if "elimiters" in source else ())] if engine else ():
         if pair.left == "$" and pair.right == "$":
             pair = Pair("$", "$", pair.display, "dollar")
         if pair.left not in ("$$",):
             pairs[pair.left] = pair
     if "$" not in pairs:
         pairs["$"] = Pair("$", "$", False, "dollar_loose" if engine else "loose")
-    for pair in _ascii(source) if any(word in lowered for word in _ASCII_PAGE) else ():
+    asks = engine and ("asciimath" in lowered or "am_" in lowered) and _ASCII_PAGE.search(lowered)
+    for pair in _ascii(source) if asks else ():
         pairs[pair.left] = pair
     return sorted(pairs.values(), key=lambda pair: -len(pair.left))
 
