@@ -163,15 +163,17 @@ def remove(tree: Any) -> None:
 
 def _furniture(tree: Any) -> list[Any]:
     """The elements whose class, id, style or role says that they are no content, in document order."""
-    rare = [name for name in ("style", "hidden", "role") if tree.xpath(f"boolean(//@{name})")]
     known: dict[str, bool] = {"": False}  # names on this page: asked for each element, decided once
     found = []
     for element in tree.iter():
+        keys = element.keys()
+        if not keys:  # most elements of most pages
+            continue
         names = element.get("class", "")
         named = known.get(names)
         if named is None:
             named = known[names] = _named(names)
-        if named or _id_says_so(element, names) or (rare and _hidden(element)):
+        if named or (len(keys) > bool(names) and (_id_says_so(element, names) or _hidden(element))):
             found.append(element)
     return found
 

@@ -116,12 +116,12 @@ def _blocks(tree: Any, pairs: list[Pair], source: str) -> list[Any]:
     entities = "&#" in source or "&d" in source or "&b" in source  # a mark may be written as an entity
     wanted = re.compile("|".join(re.escape(mark) for mark in sorted(marks) if entities or mark in source) or "(?!)")
     found: dict[Any, None] = {}
+    holds = wanted.search
     for owner in tree.iter():
-        inside = owner.text is not None and wanted.search(owner.text) is not None
-        after = owner.tail is not None and wanted.search(owner.tail) is not None
-        if inside:
+        text, tail = owner.text, owner.tail
+        if text and holds(text):
             found[_block(owner)] = None
-        if after and owner.getparent() is not None:
+        if tail and holds(tail) and owner.getparent() is not None:
             found[_block(owner.getparent())] = None
     return [node for node in found if node.tag not in _SKIP]
 

@@ -60,8 +60,10 @@ _SELF_CLOSED = re.compile(
 
 # `0<k<p` typed without entities: a name of one or two letters that is no element, or one that no tag could continue.
 _STRAY = re.compile(
-    r"<(?=(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))[A-Za-z][A-Za-z0-9]?(?![\w:-])(?!\s+[A-Za-z][\w:-]*\s*=\s*[\"'])"
-    r"|[A-Za-z]{1,12}[$<\\^=,.;+)}|])"
+    r"<(?=[A-Za-z])(?:(?=[A-Za-z][A-Za-z0-9]?(?![\w:-]))"
+    r"(?!(?:[abipqsu]|br|dd|dl|dt|em|h[1-6]|hr|li|ol|rb|rp|rt|td|th|tr|tt|ul|m[inos])(?![\w:-]))"
+    r"(?![A-Za-z][A-Za-z0-9]?\s+[A-Za-z][\w:-]*\s*=\s*[\"'])"
+    r"|(?=[A-Za-z]{1,12}[$<\\^=,.;+)}|]))"
 )
 
 

@@ -299,16 +299,17 @@ def _candidates(tree: Any, source: str) -> list[Any]:
     known: dict[str, bool] = {"": False}  # class names of this page: asked for each element, decided once
     found = []
     for element in tree.iter():
+        if (tag := element.tag) in BY_TAG or (prefixed and tag.endswith(":math")):
+            found.append(element)
+            continue
+        keys = element.keys()
+        if not keys:  # most elements of most pages
+            continue
         names = element.get("class", "")
         named = known.get(names)
         if named is None:
             named = known[names] = _may_be(names)
-        if (
-            named
-            or (tag := element.tag) in BY_TAG
-            or (prefixed and tag.endswith(":math"))
-            or (data and any(element.get(name) is not None for name in data))
-        ):
+        if named or (data and len(keys) > bool(names) and any(element.get(name) is not None for name in data)):
             found.append(element)
     return found
 
