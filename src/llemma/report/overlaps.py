@@ -14,9 +14,10 @@ import msgspec
 from llemma.core import jsonl
 from llemma.core.errors import DataError
 from llemma.core.files import read_json
+from llemma.report import read
 from llemma.report.text import visible
 
-ROWS = 500_000  # hits read of one study; what stands behind them is counted in the tables but not shown
+ROWS = 2_000_000  # hits read of one study; what stands behind them is counted in the tables but not shown
 SHOWN = 6  # hits of one kind shown with a problem
 CONTEXT = 1_200  # characters of context on each side
 NO_HIT = "no hit"
@@ -129,6 +130,16 @@ class Study(msgspec.Struct, frozen=True):
     name: str
     folder: Path
     summary: Summary
+
+    @property
+    def title(self) -> str:
+        """`Continued` for what a reproduction found of its phase `math`, else `H`."""
+        return read.label(self.folder.name) if self.name == "hits" else self.name
+
+    @property
+    def asked(self) -> str:
+        """The evaluation in few words: the end of its path, which means something on another machine too."""
+        return "/".join(Path(self.summary.run).parts[-2:])
 
 
 class Context(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ def executor(name: str, shards: int, workers: int) -> Execute | None:
 def search_phase(run: Path, phase: str, config: OverlapConfig, console: Console) -> dict[str, Any]:
     """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>`; how many pairs
     of an item and a document these are."""
-    evaluated, out = run / "eval" / phase, run / "overlap" / phase / "hits.jsonl"
+    evaluated, out = run / "eval" / phase, run / "overlap" / phase / "hits.jsonl.zst"
     search = Search(checked(config.ngram), config.tokens, config.contexts, config.fuzzy)
     items = gathered(of_run(evaluated, config.of))
     found = study(discover([run / "corpus"]), items, search, out, run=evaluated, console=console)

@@ -323,7 +323,9 @@ class Pipeline:
             return search_phase(self.path, phase, self.recipe.overlap, self.console)
 
         key = digest(VERSION, self.recipe.overlap, content(self.path, [*asked, *shards]))
-        outputs = [f"overlap/{phase}/{file}" for file in ("hits.jsonl", "hits.contexts.jsonl", "hits.summary.json")]
+        outputs = [
+            f"overlap/{phase}/{file}" for file in ("hits.jsonl.zst", "hits.contexts.jsonl.zst", "hits.summary.json")
+        ]
         return Stage(f"overlap-{phase}", key, outputs, work)
 
     def _validation(self) -> dict[str, list[Document]]:
