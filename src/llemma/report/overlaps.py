@@ -19,7 +19,8 @@ from llemma.report.text import visible
 
 ROWS = 2_000_000  # hits read of one study; what stands behind them is counted in the tables but not shown
 SHOWN = 6  # hits of one kind shown with a problem
-CONTEXT = 1_200  # characters of context on each side
+BEFORE = 280  # characters before a hit: few enough that the shared words are in sight
+AFTER = 1_200
 NO_HIT = "no hit"
 Length = int | str
 
@@ -247,10 +248,10 @@ def _hit(row: Context) -> Hit:
         n=words(row.n),
         shared=row.shared,
         run=visible(row.run or row.ngram),
-        before=visible(row.before[-CONTEXT:]),
-        after=visible(row.after[:CONTEXT]),
-        item_before=visible(row.item_before[-CONTEXT:]),
-        item_after=visible(row.item_after[:CONTEXT]),
+        before=visible(row.before[-BEFORE:]),
+        after=visible(row.after[:AFTER]),
+        item_before=visible(row.item_before[-BEFORE:]),
+        item_after=visible(row.item_after[:AFTER]),
         gold=row.gold,
         repeated=row.repeated,
     )
