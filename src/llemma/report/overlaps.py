@@ -14,11 +14,13 @@ import msgspec
 from llemma.core import jsonl
 from llemma.core.errors import DataError
 from llemma.core.files import read_json
+from llemma.report import read
 from llemma.report.text import visible
 
-ROWS = 500_000  # hits read of one study; what stands behind them is counted in the tables but not shown
+ROWS = 2_000_000  # hits read of one study; what stands behind them is counted in the tables but not shown
 SHOWN = 6  # hits of one kind shown with a problem
-CONTEXT = 1_200  # characters of context on each side
+BEFORE = 280  # characters before a hit: few enough that the shared words are in sight
+AFTER = 1_200
 NO_HIT = "no hit"
 Length = int | str
 
@@ -130,6 +132,16 @@ class Study(msgspec.Struct, frozen=True):
     folder: Path
     summary: Summary
 
+    @property
+    def title(self) -> str:
+        """`Continued` for what a reproduction found of its phase `math`, else `H`."""
+        return read.label(self.folder.name) if self.name == "hits" else self.name
+
+    @property
+    def asked(self) -> str:
+        """The evaluation in few words: the end of its path, which means something on another machine too."""
+        return "/".join(Path(self.summary.run).parts[-2:])
+
 
 class Context(msgspec.Struct, frozen=True):
     """A row of `H.contexts.jsonl`."""
@@ -236,10 +248,10 @@ def _hit(row: Context) -> Hit:
         n=words(row.n),
         shared=row.shared,
         run=visible(row.run or row.ngram),
-        before=visible(row.before[-CONTEXT:]),
-        after=visible(row.after[:CONTEXT]),
-        item_before=visible(row.item_before[-CONTEXT:]),
-        item_after=visible(row.item_after[:CONTEXT]),
+        before=visible(row.before[-BEFORE:]),
+        after=visible(row.after[:AFTER]),
+        item_before=visible(row.item_before[-BEFORE:]),
+        item_after=visible(row.item_after[:AFTER]),
         gold=row.gold,
         repeated=row.repeated,
     )

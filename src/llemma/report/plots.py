@@ -320,7 +320,7 @@ _ALONE = {
     **dict(
         zip(
             (f"var(--s{number})" for number in range(SERIES)),
-            ("#8a8172", "#1d5b8f", "#b8473a", "#2c7a4b", "#7a5aa6", "#b57a12", "#17807e", "#a3486f"),
+            ("#756d5f", "#1d5b8f", "#a83a2e", "#25683f", "#7a5aa6", "#8f6410", "#17807e", "#a3486f"),
             strict=True,
         )
     ),

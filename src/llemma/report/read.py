@@ -223,6 +223,8 @@ def _gaps(found: Run) -> Iterator[str]:
         yield "evaluations: no model has been evaluated yet"
     if not (found.folder / "corpus").is_dir() and (found.folder / "recipe.toml").is_file() and not _alone(found.folder):
         yield "corpus: not built yet"
+    if found.record and found.record.kind == "eval" and not found.evaluations:
+        yield "completions: no batch of them is finished yet"
     if found.evaluations and all(not e.facts.scores for e in found.evaluations):
         yield "scores: no results.json holds scores yet"
 

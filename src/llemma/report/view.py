@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import http.server
 import re
+import signal
 import tempfile
 import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -165,7 +169,7 @@ def serve(path: Path, port: int) -> None:
     if is_report(path):
         _serve(Site(path), port, str(path.resolve()))
         return
-    with tempfile.TemporaryDirectory(prefix="llemma-view-") as cache:
+    with _ended_by_terminate(), tempfile.TemporaryDirectory(prefix="llemma-view-") as cache:
         own = path / "report"
         fresh = is_report(own) and is_fresh(path, own)
         follower = Follower(path.resolve(), Path(cache).resolve(), own.resolve() if fresh else None)
@@ -177,6 +181,23 @@ def serve(path: Path, port: int) -> None:
         finally:
             follower.stop.set()
             thread.join()
+
+
+@contextlib.contextmanager
+def _ended_by_terminate() -> Iterator[None]:
+    """Inside the block a SIGTERM is a Ctrl-C, so that the temporary pages go; only the main thread may arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _serve(site: Site, port: int, where: str) -> None:

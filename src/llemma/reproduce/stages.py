@@ -324,7 +324,7 @@ class Pipeline:
             return search_phase(self.path, phase, name, config, self.console)
 
         key = digest(VERSION, config, content(self.path, [*asked, *shards]))
-        endings = ["jsonl", "summary.json", *(["contexts.jsonl"] if config.contexts else [])]
+        endings = ["jsonl.zst", "summary.json", *(["contexts.jsonl.zst"] if config.contexts else [])]
         outputs = [f"overlap/{phase}/{name}.{ending}" for ending in endings]
         return Stage(f"overlap-{phase}-{name}", key, outputs, work)
 

@@ -182,8 +182,10 @@
     const id = index.ids[current], top = detail.scrollTop;
     await renew(version);
     take();
+    // Found in half of the texts, the list would be short for a moment and lose the reader's place.
+    if (search.value.trim()) await texts.readAll(() => {});
+    else if (texts.eager()) texts.readAll(progress);
     filter(true);
-    if (search.value || texts.eager()) texts.readAll(progress);
     current = id === undefined ? -1 : find(id);
     list.mark(current);
     if (current >= 0) {
