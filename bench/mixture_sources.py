@@ -1,13 +1,13 @@
 """Papers, pages, code and problems as token stores for `llemma sweep`: the paper's question, with what is at hand.
 
     llemma corpus latex BOOK.tar.gz... --out papers.jsonl
-    llemma corpus extract PAGES.warc.gz --all --out pages.jsonl
-    python bench/mixture_sources.py --arxiv papers.jsonl --open-web-math pages.jsonl --algebraic-stack CORPUS/algebraic-stack \
-        --math PROBLEMS.jsonl --out layout
+    llemma corpus extract PAGES.warc.gz --out pages.jsonl
+    python bench/mixture_sources.py --arxiv papers.jsonl --open-web-math pages.jsonl \
+        --algebraic-stack CORPUS/algebraic-stack --math PROBLEMS.jsonl --out layout
     llemma tokenize layout --tokenizer runs/mini/tokenizer --out tokens
 
-Few documents of papers are long: each is cut at blank lines into pieces of about 8,000 characters, and every tenth piece is held
-out. `math` (rows {problem, solution}) is held out whole: it is measured and never trained on.
+Papers are few and long: each is cut at blank lines into pieces of about 8,000 characters, and every tenth piece is
+held out. `math` (rows {problem, solution}) is held out whole: it is measured and never trained on.
 """
 
 from __future__ import annotations

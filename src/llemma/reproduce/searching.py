@@ -54,8 +54,8 @@ def executor(name: str, shards: int, workers: int) -> Execute | None:
 
 
 def search_phase(run: Path, phase: str, name: str, config: OverlapConfig, console: Console) -> dict[str, Any]:
-    """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>/<name>.jsonl.zst`; how
-    many pairs of an item and a document these are."""
+    """What the evaluation `run/eval/<phase>` shares with the run's corpus, into `run/overlap/<phase>/<name>.jsonl.zst`;
+    how many pairs of an item and a document these are."""
     evaluated, out = run / "eval" / phase, run / "overlap" / phase / f"{name}.jsonl.zst"
     search = Search(checked(config.ngram), config.tokens, config.contexts, config.fuzzy)
     items = gathered(of_run(evaluated, config.of))
