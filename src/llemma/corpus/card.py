@@ -135,7 +135,7 @@ def _source(name: str, stats: SourceStats, config: CorpusConfig) -> str:
     units = "1 unit" if stats.units == 1 else f"{stats.units:,} units"
     facts = [
         f"- kind `{settings.kind}`: {_about('source', settings.kind)}",
-        f"- options `{_json(settings.options)}`; {stats.units:,} unit{'s' * (stats.units != 1)} of input, into the subset `{stats.subset}`",
+        f"- options `{_json(settings.options)}`; {units} of input, into the subset `{stats.subset}`",
         *(f"- step `{step}`: {_about('step', step)}" for step in settings.steps),
         *_judges(settings),
         f"- kept: {stats.kept.docs:,} of {read:,} documents, {megabytes(stats.kept)}",
