@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llemma.core.errors import RecipeError
+from llemma.corpus.check import with_chunks
 from llemma.corpus.config import CorpusConfig, SourceConfig
 
 
@@ -35,3 +36,15 @@ def test_a_wrong_section_is_refused_all_at_once(small: Any, tmp_path: Path) -> N
     ):
         assert part in caught.value.what
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("step", ["algebraic-stack", "algebraic-stack-llemma"])
+def test_the_published_rules_bring_chunk_deduplication_for_github_alone(step: str) -> None:
+    def way(kind: str, own: str | None = None, whole: str = "none", inner: str = "") -> str | None:
+        source = SourceConfig(kind=kind, subset="a", steps=[step], chunk_dedup=own, options={"kind": inner})
+        return with_chunks(source, CorpusConfig(sources={"s": source}, chunk_dedup=whole)).chunk_dedup
+
+    paper = "llemma" if step.endswith("llemma") else "none"
+    assert way("github") == way("without-tests", inner="github") == paper
+    assert way("folder") == way("without-tests", inner="folder") == way("github", own="none") == "none"
+    assert way("github", whole="default") == way("github", own="default") == "default"

@@ -171,3 +171,21 @@ def test_no_notebook_takes_long(piece: str) -> None:
     start = time.process_time()
     markdown(prose(text), code(text, {"output_type": "stream", "name": "stdout", "text": text}))
     assert time.process_time() - start < 2
+
+
+OLD_OUTPUTS = [
+    {"output_type": "pyout", "prompt_number": 1, "latex": "$x$", "text": "x", "png": PNG},
+    {"output_type": "display_data", "jpeg": PNG, "text": "<matplotlib.figure.Figure at 0x1>"},
+    {"output_type": "display_data", "svg": "<svg><path/></svg>"},
+    {"output_type": "display_data", "html": [f"<img src='data:image/png;base64,{PNG}'/>"], "text": ["<core.Image>"]},
+    {"output_type": "pyerr", "ename": "NameError", "evalue": "y", "traceback": ["\x1b[31mNameError"]},
+    {"output_type": "stream", "stream": "stderr", "text": ["a warning\n"]},
+]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_every_kind_of_old_output(version: int) -> None:
+    cell = {"cell_type": "code", "input": "x", "language": "python", "outputs": OLD_OUTPUTS, "collapsed": False}
+    notebook = json.dumps({"nbformat": version, "metadata": {"name": ""}, "worksheets": [{"cells": [cell]}]})
+    assert to_markdown(notebook) == "```python\nx\n```\n\n$x$\n\n    a warning\n"
+    assert to_markdown(notebook, published=True) == "```python\nx\n```\n"

@@ -11,6 +11,7 @@ from llemma.core import jsonl
 from llemma.core.errors import DataError, MissingError
 from llemma.core.types import Dropped
 from llemma.corpus import layout
+from llemma.corpus.card import in_millions
 from llemma.corpus.show import show, show_text, stats_text
 
 
@@ -35,3 +36,8 @@ def test_a_damaged_line_is_named(small: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         list(layout.read_split(tmp_path / "out", "text", "test"))
     assert caught.value.where == f"{shard} line 3"
+
+
+def test_small_counts_are_not_written_as_zero() -> None:
+    numbers = [0, 1_234, 270, 3, 999_999, 12_345_678]
+    assert [in_millions(number) for number in numbers] == ["0", "0.0012", "0.00027", "0.000003", "1", "12.3"]

@@ -10,7 +10,7 @@ import msgspec
 from llemma.core.errors import LlemmaError
 from llemma.core.registry import find
 from llemma.core.types import SPLITS
-from llemma.corpus.check import open_steps
+from llemma.corpus.check import open_steps, with_chunks
 from llemma.corpus.config import CorpusConfig, SourceConfig
 from llemma.corpus.languages.paper_counts import BYTES_PER_TOKEN, PAPER_TOKENS
 from llemma.corpus.layout import CorpusStats, Count, SourceStats, added
@@ -40,12 +40,17 @@ def card(stats: CorpusStats, config: CorpusConfig) -> str:
 
 def megabytes(count: Count) -> str:
     """`12.3 MB` of text."""
-    return f"{count.bytes / 1e6:,.1f} MB"
+    return f"{in_millions(count.bytes)} MB"
+
+
+def in_millions(number: int) -> str:
+    """`12.3`; of less than one, two digits that say something: `0.0012`."""
+    return f"{number / 1e6:,.1f}" if number >= 1e6 else f"{float(f'{number / 1e6:.2g}'):f}".rstrip("0").rstrip(".")
 
 
 def millions(count: Count) -> str:
     """Millions of tokens."""
-    return f"{count.tokens / 1e6:,.1f}"
+    return in_millions(count.tokens)
 
 
 def tokens_title(stats: CorpusStats) -> str:
@@ -65,7 +70,7 @@ def paper_rows(stats: CorpusStats) -> list[list[str]]:
     if not ours.keys() & PAPER_TOKENS.keys():
         return []
     return [
-        [language, f"{count.docs:,}", f"{count.bytes / 1e6:,.1f}", millions(count), f"{tokens / 1e6:,.1f}"]
+        [language, f"{count.docs:,}", in_millions(count.bytes), millions(count), f"{tokens / 1e6:,.1f}"]
         for language, tokens in PAPER_TOKENS.items()
         for count in [ours.get(language, Count())]
     ]
@@ -127,9 +132,10 @@ def _source(name: str, stats: SourceStats, config: CorpusConfig) -> str:
     if stats.skipped:
         return f"### {name}\n\nLeft out: {stats.skipped}"
     read = stats.kept.docs + sum(sum(reasons.values()) for reasons in stats.dropped.values())
+    units = "1 unit" if stats.units == 1 else f"{stats.units:,} units"
     facts = [
         f"- kind `{settings.kind}`: {_about('source', settings.kind)}",
-        f"- options `{_json(settings.options)}`; {stats.units:,} units of input, into the subset `{stats.subset}`",
+        f"- options `{_json(settings.options)}`; {units} of input, into the subset `{stats.subset}`",
         *(f"- step `{step}`: {_about('step', step)}" for step in settings.steps),
         *_judges(settings),
         f"- kept: {stats.kept.docs:,} of {read:,} documents, {megabytes(stats.kept)}",
@@ -167,7 +173,7 @@ def _making(config: CorpusConfig) -> str:
     else:
         least = config.dedup_threshold
         near = f"Equal documents and those with a Jaccard similarity of 5-word shingles of at least {least}"
-    ways = {source.chunk_dedup or config.chunk_dedup for source in config.sources.values()} - {"none"}
+    ways = {with_chunks(source, config).chunk_dedup for source in config.sources.values()} - {"none"}
     chunks = "Documents made of chunks of 2,048 characters of earlier ones go as well. " if ways else ""
     held = f"So are documents that share {config.decontaminate_ngram} consecutive words with a protected problem, "
     pinned = any(source.splits == "published" for source in config.sources.values())

@@ -79,8 +79,13 @@ def _by_rules(config: CorpusConfig) -> CorpusConfig:
 
 
 def with_chunks(source: SourceConfig, config: CorpusConfig) -> SourceConfig:
-    """A source with its way to find chunk duplicates, the corpus' own where it names none."""
-    return structs.replace(source, chunk_dedup=source.chunk_dedup or config.chunk_dedup)
+    """A source with its way to find chunk duplicates, the corpus' own where it names none.
+
+    The paper's scripts removed chunk duplicates from what came from GitHub, so the published rules bring that along.
+    """
+    kind = source.options.get("kind") if source.kind == "without-tests" else source.kind
+    papers = kind == "github" and f"algebraic-stack-{PUBLISHED}" in source.steps and config.chunk_dedup == "none"
+    return structs.replace(source, chunk_dedup=source.chunk_dedup or (PUBLISHED if papers else config.chunk_dedup))
 
 
 def open_source(config: SourceConfig, path: str) -> Source:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from llemma.core.console import table
 from llemma.core.types import Document, Dropped
 from llemma.corpus import layout
-from llemma.corpus.card import millions, paper_rows, tokens_title
+from llemma.corpus.card import in_millions, millions, paper_rows, tokens_title
 from llemma.corpus.layout import CorpusStats, Count
 
 T = TypeVar("T")
@@ -83,4 +83,4 @@ def _beside_the_paper(stats: CorpusStats) -> list[str]:
 
 
 def _megabytes(count: Count) -> str:
-    return f"{count.bytes / 1e6:,.1f}"
+    return in_millions(count.bytes)

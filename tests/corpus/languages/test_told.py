@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.corpus.languages.told import BY_CONTENT, OTHER, lean_version, told
+from llemma.corpus.sources.files import language
 
 SAMPLES = {
     "proof.v coq": """(* The wire of the circuit is not driven: see the module below. *)
@@ -161,3 +162,8 @@ def test_no_text_takes_long(ending: str, piece: str) -> None:
     told(f"a{ending}", text, OTHER)
     lean_version(text) if ending == ".lean" else None
     assert time.process_time() - start < 1.0
+
+
+def test_literate_files_in_markdown_have_the_language_of_their_code() -> None:
+    assert language("a/Prose.lagda.md", "# Words\n") == language("b.LAGDA.tex", "\\section{a}\n") == "agda"
+    assert language("Notes.md", "# Words\n") == "markdown"

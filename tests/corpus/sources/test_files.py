@@ -74,3 +74,15 @@ def test_a_missing_input_is_named(tmp_path: Path, context: Context) -> None:
         Folder([str(tmp_path), str(tmp_path / "nowhere")]).units(context)
     with pytest.raises(MissingError, match=r"\*.none"):
         Folder([str(tmp_path / "*.none")]).units(context)
+
+
+def test_of_a_checkout_the_files_are_read_and_not_its_history(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("a.py", ".git/HEAD", "inner/.hg/store.py", ".github/b.py"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("x = 1\n")
+    source = Folder(inputs=[str(checkout)])
+    unit = source._unit(checkout)
+    assert [document.id for document in source.read(unit, "s")] == ["checkout/.github/b.py", "checkout/a.py"]
+    (checkout / ".git/HEAD").write_text("fetched\n")
+    assert source._unit(checkout) == unit

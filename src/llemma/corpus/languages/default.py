@@ -109,7 +109,7 @@ def coq(document: Document) -> Document | Drop:
 
 
 _HASKELL = re.compile(
-    r"^[ \t]*(?:import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?(?:\"[\w-]+\"[ \t]+)?|module[ \t]+)"
+    r"^(?:>[ \t]*)?[ \t]*(?:import[ \t]+(?:safe[ \t]+)?(?:qualified[ \t]+)?(?:\"[\w-]+\"[ \t]+)?|module[ \t]+)"
     r"(?:Numeric\.LinearAlgebra|Numeric\.SpecFunctions|Numeric\.Vector|Statistics|Data\.Complex)\b(?!')",
     re.MULTILINE,
 )

@@ -140,7 +140,7 @@ def _thy(text: str) -> str:
 _LEAN4 = Evidence(
     "lean4",
     r"^import\s+(?:[A-Z]\w*\.)*[A-Z]\w*[ \t]*$",
-    r":=\s*by\b",
+    r":=\s*by[ \t]*$",
     r"\bfun\s+[^,\n]*=>",
     r"^[ \t]*(?:@\[[^\]\n]*\]\s*)?(?:theorem|lemma|def|instance|example)\b[^\n]*\bwhere[ \t]*$",
     r"^[ \t]*(?:macro|syntax|elab|declare_syntax_cat|deriving|inductive\s+\w+\s+where|structure\s+\w+\s+where)\b",
@@ -155,6 +155,7 @@ _LEAN3 = Evidence(
     r"^import\s+(?:[a-z]\w*\.)*[a-z]\w*(?:\s+[a-z][\w.]*)*[ \t]*$",
     r"^[ \t]*begin[ \t]*$",
     r"(?:λ|\bfun\b)[^=\n]*,",
+    r"\bby\s*\{",
     r"^[ \t]*end[ \t]*$",
     r"\b(?:nat|int|real|list|finset|set)\.[a-z]\w*",
     r"\b(?:assume|obtain\s+⟨[^⟩\n]*⟩\s*,|have\s[^\n:]*:[^\n]*,\s*from)\b",
@@ -295,7 +296,8 @@ _JULIA = Evidence(
 
 
 def _jl(text: str) -> str:
-    found = _marked_up(text)
+    # no statement of Julia begins with a percent sign: such files are TeX or PostScript
+    found = _marked_up(text) or (OTHER if text.lstrip().startswith("%") else "")
     return found if found and not _JULIA.count(text) > 1 else "julia"
 
 

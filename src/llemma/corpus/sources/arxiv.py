@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 
 from llemma.core.errors import MissingError, UsageError
-from llemma.core.files import digest, file_digest
+from llemma.core.files import digest
 from llemma.core.types import Document, Dropped
 from llemma.corpus.latex.archive import ARCHIVES, Archive, bulk, is_bulk, read_archive, read_member, stem
 from llemma.corpus.latex.paper import RULES, Paper, paper
 from llemma.corpus.latex.tar import RefusedError
+from llemma.corpus.naming import file_digests
 from llemma.corpus.source import Context, Unit
 
 _LISTED = 200
@@ -51,7 +52,9 @@ class Arxiv(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise UsageError(f"no rules for papers named {self.rules}", mend=f"take one of: {', '.join(RULES)}")
         paths = sorted({path for pattern in self.inputs for path in _papers(pattern)})
         repeated = Counter(stem(path) for path in paths)
-        return [Unit(_name(path, repeated), str(path), _digest(path)) for path in paths]
+        files = [path for path in paths if path.is_file()]
+        known = dict(zip(files, file_digests(files), strict=True))
+        return [Unit(_name(path, repeated), str(path), known.get(path) or _digest(path)) for path in paths]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
         """The document of an archive (of each paper in a bulk file), or the reason why there is none; made by a worker
@@ -139,13 +142,7 @@ def _name(path: Path, repeated: Counter[str]) -> str:
     return stem(path) if repeated[stem(path)] == 1 else str(path)
 
 
-def _digest(path: Path) -> str:
-    if path.is_file():
-        return file_digest(path)
-    return digest(
-        [
-            (str(p.relative_to(path)), file_digest(p))
-            for p in sorted(path.rglob("*"))
-            if p.is_file() and not p.is_symlink()
-        ]
-    )
+def _digest(folder: Path) -> str:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    names = zip(files, file_digests(files), strict=True)
+    return digest([(str(path.relative_to(folder)), name) for path, name in names])

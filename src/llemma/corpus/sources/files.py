@@ -30,6 +30,7 @@ _EXTENSIONS = {
 }  # fmt: skip
 LANGUAGES = {extension: name for name, extensions in _EXTENSIONS.items() for extension in extensions.split()}
 """Language by file name extension; where several languages share one, `languages.told` asks the content."""
+_LITERATE, _PROSE = (".lagda", ".lidr"), (".md", ".rst", ".tex", ".org", ".typ")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -72,7 +73,12 @@ def _regex(pattern: str) -> str:
 
 def language(path: str, text: str = "") -> str:
     """The language of a file by its name and, where that leaves a choice, its text; `other` where neither tells."""
-    return told(path, text, LANGUAGES.get(PurePosixPath(path).suffix.lower(), "other"))
+    name = PurePosixPath(path.lower())
+    # literate Agda and Idris in Markdown: Prose.lagda.md
+    literate = PurePosixPath(name.stem).suffix if name.suffix in _PROSE else ""
+    if literate in _LITERATE:
+        return LANGUAGES[literate]
+    return told(path, text, LANGUAGES.get(name.suffix, "other"))
 
 
 def about(path: str, text: str, spoken: str = "") -> dict[str, str]:

@@ -12,9 +12,11 @@ from llemma.core.types import Document, Dropped
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.files import Wanted, content_digest, expand, read_file, walk
 
+_HISTORY = (".git", ".hg", ".svn")  # a checkout's past is not its files, and changes with every fetch
+
 
 class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """UTF-8 text files. Ids are the input's name and the path below it."""
+    """UTF-8 text files; of a checkout not its history. Ids are the input's name and the path below it."""
 
     inputs: list[str]
     """Folders or files; in a pattern like `data/*` each match is a unit of its own."""
@@ -38,7 +40,7 @@ class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _files(self, path: Path) -> tuple[Path, list[str]]:
         if path.is_dir():
-            return path, walk(path, Wanted(self.include, self.exclude))
+            return path, walk(path, Wanted(self.include, self.exclude), _HISTORY)
         return path.parent, [path.name]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:

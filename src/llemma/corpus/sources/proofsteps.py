@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from llemma.core.errors import DataError, MissingError
-from llemma.core.files import digest, file_digest
+from llemma.core.files import digest
 from llemma.core.types import Document, Dropped
+from llemma.corpus.naming import file_digests
 from llemma.corpus.proofsteps import Proof, Unread, goals_and_steps, isabelle, lean, statement_and_steps
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources.files import expand
@@ -42,7 +43,7 @@ class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def units(self, context: Context) -> list[Unit]:
         """One unit a file, by name; what is protected is part of its digest."""
-        held = digest([file_digest(file) for path in _existing(self.protected) for file in _leaves(path)])
+        held = digest(file_digests([file for path in _existing(self.protected) for file in _leaves(path)]))
         return [msgspec.structs.replace(unit, digest=digest(unit.digest, held)) for unit in _units(self.inputs)]
 
     def read(self, unit: Unit, source: str) -> Iterator[Document | Dropped]:
@@ -53,7 +54,8 @@ class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _units(inputs: list[str]) -> list[Unit]:
-    return [Unit(name=path.name, path=str(path), digest=file_digest(path)) for path in _existing(inputs)]
+    paths = _existing(inputs)
+    return [Unit(path.name, str(path), name) for path, name in zip(paths, file_digests(paths), strict=True)]
 
 
 def _existing(inputs: list[str]) -> list[Path]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from llemma.core.errors import DataError, MissingError
-from llemma.core.files import file_digest
 from llemma.core.types import Document, Dropped
+from llemma.corpus.naming import file_digests
 from llemma.corpus.source import Context, Unit
 from llemma.corpus.sources import addresses, pages, remote
 from llemma.corpus.sources.pages import Piece, Place
@@ -87,7 +87,8 @@ def file_units(inputs: list[str], what: str) -> list[Unit]:
         if not existing:
             raise MissingError(f"no {what}: {pattern}", where="inputs", mend="check the path; globs may use * and **")
         paths.update(dict.fromkeys(existing))
-    return [Unit(name=path.name, path=str(path), digest=file_digest(path)) for path in sorted(paths)]
+    digests = file_digests(sorted(paths))
+    return [Unit(path.name, str(path), name) for path, name in zip(sorted(paths), digests, strict=True)]
 
 
 def renamed(items: Iterator[tuple[Place, Document | Dropped]]) -> Generator[Document | Dropped, None, None]:

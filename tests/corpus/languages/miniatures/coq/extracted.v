@@ -1,0 +1,2 @@
+(* This file was automatically generated from shapes.ott *)
+Inductive shape : Set := round | square.

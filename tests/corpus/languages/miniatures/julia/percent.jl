@@ -1,0 +1,4 @@
+%  this file is a listing in TeX
+\begin{verbatim}
+julia> 1 + 1
+\end{verbatim}

@@ -1,0 +1,2 @@
+{"prompt": "What is two and two?", "answer": "four"}
+{"prompt": "What is three and one?", "answer": "four"}

@@ -1,0 +1,3 @@
+Songs of the summer
+1. The long road
+2. A short way home
