@@ -6,6 +6,10 @@ import fcntl
 import json
 import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -92,3 +96,29 @@ def test_what_a_killed_run_left_goes_and_two_runs_do_not_mix(tmp_path: Path) -> 
     os.close(folder)
     dedup_files([tmp_path / "a.jsonl"], out, threshold=0.8, console=QUIET)
     assert sorted(path.name for path in out.iterdir()) == ["a.jsonl", "clusters.jsonl"]
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_an_interrupted_run_says_130_and_a_rerun_gives_the_same_bytes(tmp_path: Path) -> None:
+    rows = [{"id": number, "text": text(number % 1500)} for number in range(3000)]
+    jsonl.write(tmp_path / "a.jsonl", rows)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    dedup_files([tmp_path / "a.jsonl"], whole, threshold=0.8, console=QUIET)
+    command = [sys.executable, "-m", "llemma", "corpus", "dedup", str(tmp_path / "a.jsonl"), "--out", str(out), "-q"]
+    started = subprocess.Popen(
+        command,
+        start_new_session=True,
+        # a shell's background job ignores the signal, and would hand that on
+        preexec_fn=_interruptible,
+    )
+    deadline = time.monotonic() + 30
+    while not list(out.glob(".scratch-*/words")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(30) == 130
+    assert not list(out.glob(".*"))
+    assert subprocess.run(command, check=False).returncode == 0
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {p.name: p.read_bytes() for p in whole.iterdir()}

@@ -113,6 +113,18 @@ def test_the_sources_give_documents(tmp_path: Path) -> None:
     assert len(documents) > 5 and [item.reason for item in items if isinstance(item, Dropped)] == ["not UTF-8: byte 6"]
 
 
+def test_a_diverging_file_among_others_costs_itself_only(tmp_path: Path) -> None:
+    good = "Lemma yes : True. Proof. exact I. Qed.\n"
+    for name, text in {"a": good, "b": "Goal False. repeat (pose 0). Qed.\n" * 9, "c": good}.items():
+        (tmp_path / f"{name}.v").write_text(text)
+    source = RocqSteps(inputs=[str(tmp_path)], sentence_seconds=0.5, file_seconds=1.0)
+    units = source.units(None)  # type: ignore[arg-type]
+    items = [item for unit in units for item in source.read(unit, "steps")]
+    assert [item.id for item in items if isinstance(item, Document)] == [f"{tmp_path.name}/{x}.v/yes" for x in "ac"]
+    dropped = [item for item in items if isinstance(item, Dropped)]
+    assert all("/b.v" in item.id for item in dropped) and dropped[-1].reason == "no end after 1 s"
+
+
 def test_generated_theorems_are_documents() -> None:
     source = Theorems(count=260, seed=9)
     units = source.units(None)  # type: ignore[arg-type]

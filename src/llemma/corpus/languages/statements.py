@@ -289,9 +289,15 @@ _TOKEN = re.compile(rf"\\<\^?\w+>|{_WORD}|\d+|\S")
 _IS_WORD = re.compile(_WORD)
 _SHORT = re.compile(r"[a-zα-ω][0-9₀-₉']*")
 _BINDERS = frozenset(
-    ["∀", "∃", "λ", "fun", "forall", "exists", "∑", "∏", "⋃", "⋂", "Σ", "Π", "fixes", "%"]
-    + [f"\\<{name}>" for name in ("forall", "exists", "lambda", "Sum", "Prod", "And", "Union", "Inter", "nexists")]
+    ["∀", "∃", "λ", "fun", "forall", "exists", "∑", "∏", "⋃", "⋂", "Σ", "Π", "fixes", "%", "let"]
+    + ["LEAST", "GREATEST", "THE", "SOME", "SUM", "PROD", "UN", "INT"]
+    + [
+        f"\\<{name}>"
+        for name in ("forall", "exists", "lambda", "Sum", "Prod", "And", "Union", "Inter", "nexists", "some")
+    ]
 )
+_COMPREHENDS = frozenset([".", "|", "∈", "\\<in>"])
+"""What follows the variables of a set: `{x. P}`, `{x | P}`, `{x ∈ A | P}`; a colon follows those of any bracket."""
 _SECTIONS = frozenset(["fixes", "assumes", "shows", "obtains", "defines", "notes", "constrains"])
 _LABELS = frozenset(["assumes", "and", "shows", "obtains", "if"])
 _SAME = {
@@ -309,7 +315,9 @@ def said(text: str, language: str) -> str:
     body = _uncommented(text, language)
     if first is not None:
         body = _without_head(body[first.start : first.said].strip(), language)
-    return xxhash.xxh3_128_hexdigest("\0".join(_renamed(_tokens(body, language))).encode("utf-8", "surrogatepass"))
+    return xxhash.xxh3_128_hexdigest(
+        "\0".join(_renamed(_tokens(body, language), language)).encode("utf-8", "surrogatepass")
+    )
 
 
 def _without_head(body: str, language: str) -> str:
@@ -343,10 +351,12 @@ def _tokens(body: str, language: str) -> list[str]:
     return kept
 
 
-def _renamed(tokens: list[str]) -> list[str]:
+def _renamed(tokens: list[str], language: str) -> list[str]:
     """The tokens with variables as numbers: a fresh one wherever a name is bound, and for free single letters."""
     numbers: dict[str, str] = {}
     bound = _bound(tokens)
+    if language != "isabelle":  # `Lemma a x y : P` binds without brackets
+        bound.update(range(_past_words(tokens, 0)))
     count = 0
     result = []
     for at, token in enumerate(tokens):
@@ -359,21 +369,30 @@ def _renamed(tokens: list[str]) -> list[str]:
 
 
 def _bound(tokens: list[str]) -> set[int]:
-    """Places where a variable is bound: after a binder, and before the colon of a bracket."""
+    """Places where a variable is bound: after a binder, before the colon of a bracket, and at the start of a set."""
     places: set[int] = set()
     section = ""
     for at, token in enumerate(tokens):
         section = token if token in _SECTIONS else section
         # `fixes x y :: nat and f :: "nat => nat"`
         binder = token in _BINDERS or (token == "and" and section == "fixes")
-        if not binder and token not in _OPEN:
+        if not binder and token not in _OPEN and token != "|":
             continue
-        run = at + 1
-        while binder and run < len(tokens) and tokens[run] in "!({[⦃":
-            run += 1
-        first = run
-        while run < len(tokens) and tokens[run] not in _WORDS and _IS_WORD.fullmatch(tokens[run]):
-            run += 1
-        if run > first and (binder or tokens[run : run + 1] == [":"]):
-            places.update(range(first, run))
+        first = at + 1
+        while binder and first < len(tokens) and tokens[first] in "!'({[⦃⟨":
+            first += 1
+        end = _past_words(tokens, first, commas=binder and first > at + 1)
+        after = tokens[end : end + 1]
+        in_set = (token == "{" and not _COMPREHENDS.isdisjoint(after)) or (token == "|" and after == ["."])
+        if binder or in_set or (token in _OPEN and after == [":"]):
+            places.update(place for place in range(first, end) if tokens[place] != ",")
     return places
+
+
+def _past_words(tokens: list[str], at: int, commas: bool = False) -> int:
+    """Where the run of names that begins at `at` ends; `commas` stand between the names of a pair."""
+    while at < len(tokens) and (
+        (tokens[at] not in _WORDS and _IS_WORD.fullmatch(tokens[at])) or (commas and tokens[at] == ",")
+    ):
+        at += 1
+    return at
