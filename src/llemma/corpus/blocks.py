@@ -31,7 +31,7 @@ from llemma.corpus.source import Unit
 from llemma.corpus.staging import tokenizer_file
 from llemma.corpus.words import word_hashes
 
-WORK_VERSION = 4
+WORK_VERSION = 5
 """Raise it whenever sources, steps or staging give another result for the same input."""
 
 # datatrove writes its log to standard error as well, where our progress stands, and tells nothing that ours does not.

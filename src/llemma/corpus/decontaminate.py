@@ -9,7 +9,7 @@ Formal theorems are known by what they say (`languages.statements`), whatever th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -60,13 +60,27 @@ class Probes(msgspec.Struct, frozen=True):
                 yield int(possible[at]), int(self.owners[needle]), int(self.starts[needle])
 
 
-class Protected:
-    """Problems to keep out of a corpus; `ngram` is the number of shared words that counts."""
+_MARKS = frozenset(
+    ["#", "##", "###", "//", "///", "/*", "*/", "*", "**", "%", "%%", "--", ";", ";;", ">", "|", "!", "(*", "*)"]
+)
+"""What begins a line of a comment or a quotation, in one language or another."""
 
-    def __init__(self, problems: Sequence[Problem], ngram: int = 30) -> None:
+
+def spoken(text: str) -> list[str]:
+    """The words of a text but for the marks of comments: a problem quoted line by line is still that problem."""
+    return [word for word in text.split() if word not in _MARKS]
+
+
+class Protected:
+    """Problems to keep out of a corpus; `ngram` is the number of shared words that counts, `split` gives the words of a
+    problem as those of the texts are given."""
+
+    def __init__(
+        self, problems: Sequence[Problem], ngram: int = 30, split: Callable[[str], list[str]] = str.split
+    ) -> None:
         self.problems = [problem.id for problem in problems]
         self.ngram = ngram
-        self._words = [problem.text.split() for problem in problems]
+        self._words = [split(problem.text) for problem in problems]
         self._probes = _by_length(self._words, ngram)
 
     def hits(self, words: list[str], hashes: Hashes | None = None) -> list[str]:
@@ -204,14 +218,14 @@ def _ends(name: str) -> Iterator[str]:
 
 def without_tests(items: Iterable[Document | Dropped], held: HeldOut, ngram: int = 30) -> Iterator[Document | Dropped]:
     """The documents without test theorems and without those that share words with test problems; cuts are told."""
-    theorems, protected = Theorems(held), Protected(held.texts, ngram)
+    theorems, protected = Theorems(held), Protected(held.texts, ngram, spoken)
     for item in items:
         if isinstance(item, Dropped):
             yield item
             continue
         left, lines = theorems.cut(item)
         yield from lines
-        reason = None if isinstance(left, Dropped) else protected.reason(left.text.split())
+        reason = None if isinstance(left, Dropped) else protected.reason(spoken(left.text))
         yield left if reason is None else _gone(item, reason)
 
 

@@ -129,6 +129,14 @@ end Orbit
 """
 
 
+@pytest.mark.parametrize("mark", ["# ", "    // ", " * ", "% ", "-- ", "> ", "\t;; "])
+def test_a_problem_quoted_line_by_line_is_that_problem(mark: str, tmp_path: Path) -> None:
+    words = WORD_PROBLEM["question"].split()
+    text = "x = 1\n" + "\n".join(mark + " ".join(words[start : start + 4]) for start in range(0, len(words), 4)) + "\n"
+    (found,) = without_tests([document(text, "python")], held(tmp_path, WORD_PROBLEM))
+    assert isinstance(found, Dropped) and "contains a problem" in found.reason
+
+
 def test_leandojo_names_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text(json.dumps(DOJO))
     tests = held_out.read([tmp_path / "test.json"])
