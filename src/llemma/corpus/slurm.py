@@ -77,14 +77,17 @@ def submit(
 
 def submission_text(found: Submission) -> str:
     """For people: what runs now, or how to make it run."""
-    script = shlex.quote(found.script)
-    if not found.jobs:
+    again = "where a task fails, the same command again submits what is missing"
+    return handed(found.jobs, found.script, f"{found.units} units in {found.tasks} tasks, then the corpus", again)
+
+
+def handed(jobs: Sequence[str], script: str, what: str, again: str) -> str:
+    """What was handed to Slurm, or how to hand it over where `sbatch` is not; `again` says what to do after a failure."""
+    script = shlex.quote(script)
+    if not jobs:
         return f"not submitted: sbatch is not on this machine\n  next: bash {script}   (on one that has it)"
-    return (
-        f"submitted as {' and '.join(found.jobs)}: {found.units} units in {found.tasks} tasks, then the corpus\n"
-        f"  next: squeue -j {','.join(found.jobs)}; logs beside {script}; "
-        "where a task fails, the same command again submits what is missing"
-    )
+    numbers = ",".join(jobs)
+    return f"submitted as {' and '.join(jobs)}: {what}\n  next: squeue -j {numbers}; logs beside {script}; {again}"
 
 
 def work(path: Path, share: tuple[int, int] | None, workers: int, console: Console) -> CorpusStats | int:

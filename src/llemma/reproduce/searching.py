@@ -34,14 +34,10 @@ class Submission(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         """For people: what runs now, or how to make it run."""
-        script = shlex.quote(self.script)
-        if not self.jobs:
-            return f"not submitted: sbatch is not on this machine\n  next: bash {script}   (on one that has it)"
-        return (
-            f"submitted as {' and '.join(self.jobs)}: {self.shards} shards in {self.tasks} tasks, then the summary\n"
-            f"  next: squeue -j {','.join(self.jobs)}; logs beside {script}; "
-            "where a task fails, the same command again does what is missing"
-        )
+        from llemma.corpus.slurm import handed
+
+        again = "where a task fails, the same command again does what is missing"
+        return handed(self.jobs, self.script, f"{self.shards} shards in {self.tasks} tasks, then the summary", again)
 
 
 def executor(name: str, shards: int, workers: int) -> Execute | None:
