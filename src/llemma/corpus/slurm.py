@@ -82,7 +82,7 @@ def submission_text(found: Submission) -> str:
 
 
 def handed(jobs: Sequence[str], script: str, what: str, again: str) -> str:
-    """What was handed to Slurm, or how to hand it over where `sbatch` is not; `again` says what to do after a failure."""
+    """What was handed to Slurm, or how to hand it over where `sbatch` is not; `again`: what to do after a failure."""
     script = shlex.quote(script)
     if not jobs:
         return f"not submitted: sbatch is not on this machine\n  next: bash {script}   (on one that has it)"

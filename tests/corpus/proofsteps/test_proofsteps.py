@@ -6,13 +6,16 @@ import gzip
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llemma.core.errors import DataError, MissingError
-from llemma.core.types import Document, Dropped
+from llemma.core.types import SPLITS, Document, Dropped
+from llemma.corpus import layout
+from llemma.corpus.config import SourceConfig
 from llemma.corpus.proofsteps import GOAL, STEP, Proof, Step, Unread, goals_and_steps, isabelle, lean
 from llemma.corpus.source import Unit
 from llemma.corpus.sources.proofsteps import IsabelleSteps, LeanSteps
@@ -150,3 +153,20 @@ def test_the_real_test_statements() -> None:
         ]
     }
     assert [type(proof) for proof in isabelle.read(json.dumps(rows), "T", held)] == [Unread]
+
+
+def test_the_split_of_a_theorem_does_not_depend_on_when_it_arrives(small: Any, tmp_path: Path) -> None:
+    theorems = [block(f"theorem t{n} : p {n} := by ", f"⊢ p {n}", f"exact h {n * n}", offset=n) for n in range(120)]
+
+    def splits(name: str, parts: list[list[str]]) -> dict[str, str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        for number, part in enumerate(parts):
+            (folder / f"{number}.txt").write_text("".join(part))
+        lean_steps = SourceConfig("lean-steps", "algebraic-stack", [], {"inputs": [str(folder)]}, test=0.2)
+        out = tmp_path / f"{name}-out"
+        small.run(small.config(sources={"lean": lean_steps}, validation=0.2), out)
+        return {document.id: split for split in SPLITS for document in layout.read_split(out, "algebraic-stack", split)}
+
+    whole, turned = splits("whole", [theorems]), splits("turned", [theorems[70:][::-1], theorems[:70][::-1]])
+    assert whole == turned and set(whole.values()) == set(SPLITS) and len(whole) > 100

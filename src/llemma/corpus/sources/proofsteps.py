@@ -21,7 +21,7 @@ class LeanSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lean-training-data's `training_data` prints, or LeanDojo's JSON; plain or gzipped."""
 
     inputs: list[str]
-    """Paths or patterns of files."""
+    """Files, folders of them, or patterns."""
 
     def units(self, context: Context) -> list[Unit]:
         """One unit a file, by name."""
@@ -37,7 +37,7 @@ class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON files that PISA's extraction writes; plain or gzipped."""
 
     inputs: list[str]
-    """Paths or patterns of files."""
+    """Files, folders of them, or patterns."""
     protected: list[str] = []
     """Files, folders or tar archives of PISA's test statements, which are left out."""
 
@@ -54,8 +54,12 @@ class IsabelleSteps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _units(inputs: list[str]) -> list[Unit]:
-    paths = _existing(inputs)
-    return [Unit(path.name, str(path), name) for path, name in zip(paths, file_digests(paths), strict=True)]
+    """One a file, named by its place in the folder that was given, or by its own name."""
+    found = [(file, path) for path in _existing(inputs) for file in _leaves(path)]
+    names = [str(file.relative_to(path)) if file != path else file.name for file, path in found]
+    files = [file for file, _ in found]
+    rows = zip(names, files, file_digests(files), strict=True)
+    return [Unit(name, str(file), content) for name, file, content in rows]
 
 
 def _existing(inputs: list[str]) -> list[Path]:
