@@ -17,6 +17,7 @@ from llemma.corpus.web.quality.score import load as load_score
 
 class Sections(msgspec.Struct, frozen=True):
     corpus: CorpusConfig
+    title: str = ""
 
 
 def built(folder: Path, *sets: str) -> CorpusStats:
