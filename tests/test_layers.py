@@ -79,6 +79,7 @@ def functions() -> list[tuple[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_functions_fit_a_screen() -> None:
     sizes = functions()
     too_long = [item for item in sizes if item[1] > 80]

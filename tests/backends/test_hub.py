@@ -120,6 +120,7 @@ def test_hub_and_our_own_backend_agree(folder: Path, hub: Hub, temperature: floa
         assert all(len({text for text, _, _ in samples}) > 1 for samples in ours.values())
 
 
+@pytest.mark.slow
 def test_neither_batch_nor_order_changes_a_sample(folder: Path, hub: Hub) -> None:
     asked = requests(n=5, temperature=1.0)
     found = by_id(hub, asked)

@@ -75,6 +75,7 @@ def test_ends_of_texts_and_stop_strings_end_requests_alone(
     assert "stop" in {rows[0][3] for rows in wanted.values()} and len({rows[0][2] for rows in wanted.values()}) > 2
 
 
+@pytest.mark.slow
 def test_a_few_at_a_time_and_beginnings_cut_off(folder: Path, static: Any) -> None:
     two = opened(folder, "continuous", batch=2)
     asked = [*requests(), Request("long", SHOTS * 6, max_tokens=20), Request("twice", SHOTS, n=3, max_tokens=4)]
@@ -83,6 +84,7 @@ def test_a_few_at_a_time_and_beginnings_cut_off(folder: Path, static: Any) -> No
     assert found["long"][0][-1] is True and len(found["twice"]) == 3
 
 
+@pytest.mark.slow
 def test_samples_keep_their_own_streams(static: Any, continuous: Any) -> None:
     asked = [*requests(n=3, temperature=1.0), Request("greedy", "two", max_tokens=3)]
     assert answers(continuous, asked) == answers(static, asked)
@@ -92,6 +94,7 @@ def test_on_a_cpu_it_is_not_chosen_unasked(folder: Path) -> None:
     assert not opened(folder, "auto").continuous
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_is_refused_before_the_first_request(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: Any, **options: Any) -> Any:
         raise ValueError("paged attention of no kind")

@@ -18,6 +18,7 @@ def peaks(tmp_path: Path, *options: str) -> dict[str, float]:
     return {row[0]: float(row[1].replace(",", "")) for row in rows}
 
 
+@pytest.mark.slow
 def test_every_step_of_a_small_one_runs(tmp_path: Path) -> None:
     found = peaks(tmp_path, "--problems", "6", "--samples", "4")
     assert list(found) == ["evaluate", "rescore", "samples", "report", "compare"]

@@ -30,6 +30,7 @@ def test_what_is_missing_has_its_exit_code(tmp_path: Path) -> None:
     assert run(["grade", str(source), "--out", out]) == 0
 
 
+@pytest.mark.slow
 def test_the_published_protocol_grades_and_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "SECONDS", 1.5)
     said = "Final Answer: The final answer is ${}$. ".format

@@ -88,6 +88,7 @@ def test_doctor_tells_what_is_there_and_how_to_add_the_rest(capsys: pytest.Captu
     assert all(check["mend"] for check in checks.values() if not check["ok"])
 
 
+@pytest.mark.slow
 def test_corpus_stats_and_show(start: Start, undisturbed: Path) -> None:
     code, out, _ = call(start, "corpus", "stats", str(undisturbed / "corpus"))
     assert code == 0 and "algebraic-stack" in out

@@ -189,6 +189,7 @@ def test_all_tasks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tasks_of_programs_run_them_and_judge_their_values(tmp_path: Path) -> None:
     rows: list[object] = []
     for name, field in (("gsm8k_python", "question"), ("math_python", "problem")):

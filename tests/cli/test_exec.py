@@ -36,6 +36,7 @@ def execute(tmp_path: Path, text: str, *options: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
+@pytest.mark.slow
 def test_each_row_ends_in_its_class_in_order(tmp_path: Path, workers: str, capsys: pytest.CaptureFixture[str]) -> None:
     results = execute(tmp_path, "".join(json.dumps(row) + "\n" for row in ROWS), "--workers", workers)
     assert [row["outcome"] for row in results] == OUTCOMES

@@ -55,6 +55,7 @@ def test_every_document_is_kept_or_has_a_reason(small: Any, tmp_path: Path) -> N
     assert len([name for name in stats.shards if name.startswith("code/train/")]) > 1
 
 
+@pytest.mark.slow
 def test_the_same_bytes_with_one_or_two_workers(small: Any, tmp_path: Path) -> None:
     small.run(small.config(), tmp_path / "one")
     small.run(small.config(), tmp_path / "two", workers=2)
@@ -87,6 +88,7 @@ def test_a_second_run_does_nothing_and_a_changed_input_only_itself(small: Any, t
         {"decontaminate_ngram": 45},
     ],
 )
+@pytest.mark.slow
 def test_a_changed_recipe_gives_what_a_fresh_build_gives(change: dict[str, Any], small: Any, tmp_path: Path) -> None:
     small.run(small.config(), tmp_path / "out")
     before = small.tree(tmp_path / "out")
@@ -145,6 +147,7 @@ PLUGINS = {
 }
 
 
+@pytest.mark.slow
 def test_a_changed_plugin_reads_only_the_sources_that_use_it(small: Any, tmp_path: Path) -> None:
     """A partial does not say which file it comes from: then all of them count, and nothing old is taken for new."""
     sources = small.config().sources

@@ -108,6 +108,7 @@ def test_a_damaged_archive_is_told_aloud(small: Any, tmp_path: Path) -> None:
     assert "warning: source tar: damaged archive, 1 times; dropped/tar.jsonl.zst says where" in said
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_workers_and_the_build_goes_on_later(small: Any, tmp_path: Path) -> None:
     section, out = small.config(workers=2), tmp_path / "out"
     process = subprocess.Popen(command(tmp_path, section, small.problem, out), stderr=subprocess.DEVNULL)
@@ -310,6 +311,7 @@ def test_a_worker_that_dies_is_an_error(small: Any, tmp_path: Path) -> None:
     assert "--workers" in caught.value.mend
 
 
+@pytest.mark.slow
 def test_a_plugin_step_works_in_every_worker_and_its_change_is_a_changed_work(small: Any, tmp_path: Path) -> None:
     plugin, out = tmp_path / "shout.py", tmp_path / "out"
     sources = {

@@ -85,6 +85,7 @@ def test_html_files_and_folders(tmp_path: Path) -> None:
         extract([tmp_path / "site"], tmp_path / "out.csv")
 
 
+@pytest.mark.slow
 def test_our_own_archive_and_a_broken_one(tmp_path: Path) -> None:
     counts, rows, _, _ = extract([SAMPLES / "web.warc.gz"], tmp_path / "out.jsonl")
     everything, every, rest, _ = extract([SAMPLES / "web.warc.gz"], tmp_path / "all.jsonl", every=True)
@@ -156,6 +157,7 @@ def test_what_files_are_is_seen_by_their_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [bytes, gzip.compress])
+@pytest.mark.slow
 def test_standard_input(tmp_path: Path, packed: Callable[[bytes], bytes]) -> None:
     row = json.dumps({"id": "r", "html": MATHS}).encode() + b"\n"
     for data in (row * 3, (SAMPLES / "web.warc.gz").read_bytes(), MATHS.encode()):
@@ -169,6 +171,7 @@ def test_standard_input(tmp_path: Path, packed: Callable[[bytes], bytes]) -> Non
         assert json.loads(process.stdout)["kept"] >= 1
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
     inputs = [SAMPLES / "web.warc.gz", SAMPLES / "web.warc.gz"]
     outs = []
@@ -179,6 +182,7 @@ def test_the_bytes_do_not_depend_on_the_workers(tmp_path: Path) -> None:
     assert outs[0] == outs[1] == outs[2] and all(outs[0])
 
 
+@pytest.mark.slow
 def test_pages_that_take_too_much_cost_themselves(tmp_path: Path) -> None:
     """A page that needs several seconds, at a limit of one; deep nesting; null bytes."""
     heavy = MATHS.replace("</p>", r"<p>so \(a_{1}\) is" * 400_000)
@@ -200,6 +204,7 @@ def test_pages_that_take_too_much_cost_themselves(tmp_path: Path) -> None:
     assert "skipped in.jsonl line 2" in stream.getvalue()
 
 
+@pytest.mark.slow
 def test_a_cut_page_says_so(tmp_path: Path) -> None:
     page = MATHS.replace("</p>", "words " * 4_000_000 + "</p>")
     assert len(page) > 20_000_000

@@ -61,6 +61,7 @@ def found(texts: list[str], threshold: float = 0.8) -> dict[int, int]:
     return {number: keeper for number, keeper, _ in copies(texts, threshold)}
 
 
+@pytest.mark.slow
 def test_recall_is_that_of_the_bands_and_nothing_different_is_merged() -> None:
     rng = random.Random(7)
     originals = [text(rng) for _ in range(400)]

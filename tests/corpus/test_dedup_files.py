@@ -102,6 +102,7 @@ def _interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_130_and_a_rerun_gives_the_same_bytes(tmp_path: Path) -> None:
     rows = [{"id": number, "text": text(number % 1500)} for number in range(3000)]
     jsonl.write(tmp_path / "a.jsonl", rows)

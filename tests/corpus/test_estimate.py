@@ -23,6 +23,7 @@ def told(section: CorpusConfig, tmp_path: Path, **options: Any) -> Estimate:
     return estimate(section, cache=tmp_path / "cache", console=Console(quiet=True), **options)
 
 
+@pytest.mark.slow
 def test_inputs_that_are_read_whole_are_told_as_the_build_finds_them(small: Any, tmp_path: Path) -> None:
     small.run(small.config(), tmp_path / "out", protected=[])
     found = told(small.config(), tmp_path, seconds=20)
@@ -39,6 +40,7 @@ def test_inputs_that_are_read_whole_are_told_as_the_build_finds_them(small: Any,
     assert "code" in estimate_text(found) and json.loads(msgspec.json.encode(found))["workers"] == 1
 
 
+@pytest.mark.slow
 def test_a_large_file_is_extrapolated_by_the_bytes_that_were_read(small: Any, tmp_path: Path) -> None:
     folder = tmp_path / "large"
     folder.mkdir()
@@ -57,6 +59,7 @@ def test_a_large_file_is_extrapolated_by_the_bytes_that_were_read(small: Any, tm
     assert source.bytes == pytest.approx(sum(file.stat().st_size for file in folder.iterdir()), rel=0.01)
 
 
+@pytest.mark.slow
 def test_units_that_are_no_files_are_counted(tmp_path: Path) -> None:
     (tmp_path / "made.py").write_text(
         "import time, msgspec\nfrom llemma.core.registry import register\n"
@@ -78,6 +81,7 @@ def test_units_that_are_no_files_are_counted(tmp_path: Path) -> None:
     assert slow.note.startswith("at least") and slow.documents < 100
 
 
+@pytest.mark.slow
 def test_what_is_not_there_or_does_not_end_is_said_in_time(small: Any, tmp_path: Path) -> None:
     (tmp_path / "endless.py").write_text(
         "import time, msgspec\nfrom llemma.core.registry import register\n"

@@ -31,6 +31,7 @@ SIZES = st.sampled_from([2, 20, 1 << 16])
 
 
 @given(PAIRS, st.sampled_from([200, 5_000, 10**9]), st.integers(1, 3), st.integers(1, 4), SIZES)
+@pytest.mark.slow
 def test_all_that_meet_and_no_others(
     pairs: list[tuple[int, int]], memory: int, workers: int, blocks: int, rows: int
 ) -> None:

@@ -79,6 +79,7 @@ def test_simhash_finds_what_is_nearly_equal(small: Any, tmp_path: Path) -> None:
     assert set(found) == {"b", "d"} and "near-duplicate" in found["b"] and "exact-duplicate" in found["d"]
 
 
+@pytest.mark.slow
 def test_documents_keep_the_splits_that_are_published(small: Any, tmp_path: Path) -> None:
     root = tmp_path / "published"
     names = {split: [f"{split}{number}" for number in range(6)] for split in ("train", "validation", "test")}
@@ -99,6 +100,7 @@ def test_documents_keep_the_splits_that_are_published(small: Any, tmp_path: Path
     assert list(stats.subsets["arxiv"]) == ["train"]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_from_one_process_and_from_three(
     small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

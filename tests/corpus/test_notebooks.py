@@ -156,6 +156,7 @@ cells = st.dictionaries(keys, st.one_of(values, kinds, st.lists(st.dictionaries(
 
 
 @given(st.one_of(values, st.fixed_dictionaries({"cells": st.lists(cells, max_size=3), "metadata": values})))
+@pytest.mark.slow
 def test_any_json_ends_as_a_text_or_a_reason(notebook: Any) -> None:
     for published in (False, True):
         found = to_markdown(json.dumps(notebook), published=published)

@@ -36,6 +36,7 @@ def handed(small: Any, section: CorpusConfig, out: Path, **options: Any) -> Any:
     return submit(section, out, cache=out.parent / "cache", console=Console(quiet=True), **options)
 
 
+@pytest.mark.slow
 def test_shares_and_their_merge_give_the_bytes_of_a_local_build(small: Any, tmp_path: Path, spool: Path) -> None:
     out = tmp_path / "a 'blank' folder"
     section = small.config(executor="slurm", slurm=SlurmConfig(tasks=3, partition="cpu", directives=["--qos=low"]))

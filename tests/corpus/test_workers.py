@@ -53,6 +53,7 @@ def test_large_pieces_do_not_block_the_pipes() -> None:
         (b"fail", "error", "ValueError: no such thing"),
     ],
 )
+@pytest.mark.slow
 def test_a_hostile_piece_costs_itself_alone(order: bytes, step: str, reason: str) -> None:
     found = results([b"a", b"b", order, b"c", b"d", b"e"])
     assert found[2] == Lost(step, reason)
@@ -116,6 +117,7 @@ next(flow)
 
 @pytest.mark.parametrize("busy", ["nap 60", "spin"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_no_worker_outlives_its_parent(how: signal.Signals, busy: str) -> None:
     process = subprocess.Popen([sys.executable, "-c", PARENT % busy], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout and process.stdout.readline() == b"begun\n"

@@ -58,6 +58,7 @@ def outcome(text, gold, journal, program=None, finish="stop"):
         ("def f(:\n  return 1", "1", "no_answer"),
     ],
 )
+@pytest.mark.slow
 def test_a_program_is_judged_by_what_it_gives(text, gold, expected, tmp_path):
     assert outcome(text, gold, Journal(tmp_path)).outcome == expected
 

@@ -65,6 +65,7 @@ def test_few_lengths_are_met_by_compiled_code() -> None:
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @settings(deadline=None, max_examples=15)
 @given(rows=ROWS, heads=st.sampled_from([2, 4]))
+@pytest.mark.slow
 def test_documents_end_to_end_attend_as_the_mask_says(rows: list[list[int]], heads: int) -> None:
     documents = numbered(rows)
     draw = torch.Generator().manual_seed(0)

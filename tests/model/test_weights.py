@@ -204,6 +204,7 @@ print(sum(w.nbytes for w in model.parameters()) / 2**20, read("VmHWM") - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.slow
 def test_memory_is_not_doubled(tmp_path: Path, dtype: torch.dtype) -> None:
     with torch.device("meta"):
         model = Llama(msgspec.structs.replace(CONFIG, vocab_size=300_000, hidden_size=64))

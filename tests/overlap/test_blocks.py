@@ -40,6 +40,7 @@ def test_processes_give_the_bytes_of_one(corpus: Path, items: Path, tmp_path: Pa
     assert not list((tmp_path / "two" / "h.parts").glob(".tasks-*"))
 
 
+@pytest.mark.slow
 def test_jobs_of_slurm_give_the_bytes_of_one(
     corpus: Path, items: Path, tmp_path: Path, spool: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ LENGTHS = st.one_of(st.integers(1, 14), st.just("full"))
 @example(["a a a a b"], ["a a b", "a a b", "", "a"], 3)
 @example(["a"], ["a"], 30)
 @example(["x a b c", "a\x85b"], ["a b"], "full")
+@pytest.mark.slow
 def test_the_pairs_are_those_of_brute_force(documents: list[str], items: list[str], n: Length) -> None:
     hits = find(
         [(f"d{i}", text) for i, text in enumerate(documents)], [(f"i{i}", text) for i, text in enumerate(items)], n
@@ -69,6 +70,7 @@ def test_several_lengths_at_once_are_each_alone(document: str, items: list[str],
 
 @settings(max_examples=300, deadline=None)
 @given(texts(), st.lists(texts(), max_size=4), LENGTHS, st.integers(1, 9), st.integers(0, 3))
+@pytest.mark.slow
 def test_windows_change_nothing(document: str, items: list[str], n: Length, window: int, context: int) -> None:
     whole = Index(items, [n, 2], whitespace, context=context)
     cut = Index(items, [n, 2], whitespace, context=context, window=window)

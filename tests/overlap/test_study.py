@@ -170,6 +170,7 @@ def test_lengths() -> None:
     assert parse_lengths("30, 20,full,30") == (30, 20, "full")
 
 
+@pytest.mark.slow
 def test_workers_and_repetition_change_nothing(corpus: Path, items: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     assert overlap(corpus, items, one, "--ngram", "4,full", "--workers", "1", "--fuzzy", "0.3") == 0
@@ -189,6 +190,7 @@ def test_what_a_search_writes_is_no_corpus(corpus: Path, items: Path, tmp_path: 
     assert summary(corpus / "h.jsonl").damaged == 0
 
 
+@pytest.mark.slow
 def test_what_changed_is_searched_again_and_nothing_else(corpus: Path, items: Path, tmp_path: Path) -> None:
     out = tmp_path / "h.jsonl"
     assert overlap(corpus, items, out, "--ngram", "10") == 0
@@ -210,6 +212,7 @@ def test_one_process_at_a_time(corpus: Path, items: Path, tmp_path: Path, capsys
     assert "another process is at work" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_it_ends_in_the_same_bytes(items: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     text = "so the quick brown fox jumps over the lazy dog and runs home again " * 4000

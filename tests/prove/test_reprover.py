@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_proves_by_beam_search_from_the_state_alone(folder: Path, tmp_path: Path) -> None:
     statements = {"same": "forall n : nat, n = n", "plus": "forall n : nat, n + 0 = n", "false": "0 = 1"}
     rows = [{"id": name, "header": "", "statement": f"Theorem {name} : {it}."} for name, it in statements.items()]

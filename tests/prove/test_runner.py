@@ -114,6 +114,7 @@ def test_a_damaged_journal_is_made_again(toy: ModuleType, many: Task, tmp_path: 
     assert prove(many, tmp_path).session.theorems == 3 and facts(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_model_that_dies_leaves_no_false_ends(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     task = Task("t", [theorem(f"t{i}", chain(4), pause=0.02) for i in range(12)], "d")
     before = threading.active_count()
@@ -190,6 +191,7 @@ def test_two_processes_do_not_share_a_folder(toy: ModuleType, many: Task, tmp_pa
         prove(many, tmp_path)
 
 
+@pytest.mark.slow
 def test_provers_work_while_the_model_does(toy: ModuleType, theorem: Make, tmp_path: Path) -> None:
     task = Task("t", [theorem(f"t{i}", chain(3), pause=0.03) for i in range(16)], "d")
     begun = time.monotonic()

@@ -34,6 +34,7 @@ def state(page: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
+@pytest.mark.slow
 def test_every_page_fits_its_window_asks_for_nothing_outside_and_is_silent(
     width: int, scheme: str, report: Path, tmp_path: Path, visit: Open
 ) -> None:
@@ -50,6 +51,7 @@ def test_every_page_fits_its_window_asks_for_nothing_outside_and_is_silent(
     assert window.complaints == []
 
 
+@pytest.mark.slow
 def test_the_links_lead_through_every_page(report: Path, visit: Open) -> None:
     window = visit()
     page = window.open(report / "index.html")
@@ -61,6 +63,7 @@ def test_the_links_lead_through_every_page(report: Path, visit: Open) -> None:
     assert window.complaints == []
 
 
+@pytest.mark.slow
 def test_the_explorer_works_by_keyboard(report: Path, visit: Open) -> None:
     window = visit()
     page = window.open(report / "samples.html")
@@ -87,6 +90,7 @@ def test_the_explorer_works_by_keyboard(report: Path, visit: Open) -> None:
     assert state(page)["count"] == "24 problems"
 
 
+@pytest.mark.slow
 def test_words_and_phrases(report: Path, visit: Open) -> None:
     window = visit()
 
@@ -98,6 +102,7 @@ def test_words_and_phrases(report: Path, visit: Open) -> None:
     assert count('"pen notebooks"') == 0 < count('"notebooks for"')
 
 
+@pytest.mark.slow
 def test_tab_alone_reaches_all_and_shows_where_it_is(report: Path, visit: Open) -> None:
     page = visit().open(report / "index.html")
     page.keyboard.press("Tab")
@@ -116,6 +121,7 @@ def test_tab_alone_reaches_all_and_shows_where_it_is(report: Path, visit: Open) 
     assert {"A", "ABBR", "SUMMARY"} <= seen
 
 
+@pytest.mark.slow
 def test_hostile_text_does_nothing(report: Path, made: ModuleType, visit: Open) -> None:
     window = visit()
     for number, text in enumerate(made.HOSTILE):

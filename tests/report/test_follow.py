@@ -82,6 +82,7 @@ def address(running: Path, writer: Callable[[], None]) -> Iterator[str]:
     assert process.returncode == 0 and not (running / "report").exists()
 
 
+@pytest.mark.slow
 def test_the_explorer_follows_and_the_reader_stays_where_he_is(
     address: str, writer: Callable[[], None], visit: Callable[..., Any]
 ) -> None:
@@ -99,6 +100,7 @@ def test_the_explorer_follows_and_the_reader_stays_where_he_is(
     assert all(url.startswith((address, "about:blank")) for url in window.requested)
 
 
+@pytest.mark.slow
 def test_the_overview_follows_to_the_end(
     address: str, writer: Callable[[], None], running: Path, made: ModuleType, visit: Callable[..., Any]
 ) -> None:

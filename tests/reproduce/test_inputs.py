@@ -38,6 +38,7 @@ def test_a_package_is_known_once_it_is_fetched(tmp_path: Path) -> None:
     assert inputs.size(pinned, tmp_path) == 40
 
 
+@pytest.mark.slow
 def test_what_this_python_has(tmp_path: Path) -> None:
     assert (inputs.size(source("stdlib"), tmp_path) or 0) > 1_000_000
     assert (inputs.size(source("installed", packages=["click"]), tmp_path) or 0) > 100_000

@@ -105,6 +105,7 @@ def test_killed_in_every_stage_it_ends_in_the_same_numbers(start: Start, undistu
     assert samples(out) == samples(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing_again(start: Start, undisturbed: Path) -> None:
     before = numbers(undisturbed)
     code, out, errors = finish(start("reproduce", str(TINY), "--out", str(undisturbed)))
@@ -116,6 +117,7 @@ def test_a_second_run_does_nothing_again(start: Start, undisturbed: Path) -> Non
     assert numbers(undisturbed) == before
 
 
+@pytest.mark.slow
 def test_it_says_what_it_found_as_json(start: Start, undisturbed: Path) -> None:
     code, out, _ = finish(start("reproduce", str(TINY), "--out", str(undisturbed), "--json", "-q"))
     found = json.loads(out)
@@ -179,6 +181,7 @@ def test_ctrl_c_in_training_ends_with_130_and_goes_on(start: Start, undisturbed:
         (["--no-such-flag"], 2, "No such option"),
     ],
 )
+@pytest.mark.slow
 def test_bad_input_is_refused_with_a_mend(
     start: Start, tmp_path: Path, arguments: list[str], code: int, said: str
 ) -> None:
@@ -222,6 +225,7 @@ def test_a_damaged_shard_names_the_file(start: Start, undisturbed: Path, tmp_pat
     assert str(shard) in errors and "mend:" in errors
 
 
+@pytest.mark.slow
 def test_the_plan_is_quick_and_writes_nothing(start: Start, tmp_path: Path) -> None:
     started = time.monotonic()
     code, out, errors = finish(start("reproduce", "mini", "--plan", "--out", str(tmp_path / "r"), cwd=tmp_path))

@@ -88,6 +88,7 @@ def test_a_plan_says_what_will_run_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_its_table_plot_and_losses(done: Path) -> None:
     found = read_json(done / "sweep.json", Outcome)
     assert [proxy.name for proxy in found.runs] == [f"mix-{i:02d}" for i in range(5)]
@@ -131,6 +132,7 @@ def test_what_is_done_is_not_done_again(recipe: Path, done: Path, capsys: Any, m
     assert read_json(done / "sweep.json", Outcome) == before
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_to_the_same_end(recipe: Path, done: Path, tmp_path: Path, monkeypatch: Any) -> None:
     from llemma.reproduce import sweep as sweeps
 

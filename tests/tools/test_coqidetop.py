@@ -185,6 +185,7 @@ def test_another_thread_may_interrupt(session: Coqidetop) -> None:
 
 
 @present
+@pytest.mark.slow
 def test_what_heeds_no_interrupt_is_killed() -> None:
     with Coqidetop() as session:
         pid = session._process._program()

@@ -79,6 +79,7 @@ def test_the_other_worker_does_not_notice(box: Sandbox) -> None:
     assert sorted(result.outcome for result in results) == ["killed", "ok"]
 
 
+@pytest.mark.slow
 def test_a_session_tells_of_the_death_of_its_server(single: Sandbox) -> None:
     with contextlib.closing(single), single.session() as session:
         assert session.run("1").outcome == "ok"
@@ -113,6 +114,7 @@ def _behind_walls() -> dict[str, set[int]]:
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9), (signal.SIGTERM, -15)])
+@pytest.mark.slow
 def test_nothing_survives_the_command(
     box: Sandbox, tmp_path: Path, start: Callable[..., object], how: signal.Signals, code: int
 ) -> None:

@@ -96,6 +96,7 @@ def test_output_is_cut_at_the_cap_exactly(box: Sandbox) -> None:
     assert (over.outcome, len(over.stdout)) == ("output_capped", 65_536)
 
 
+@pytest.mark.slow
 def test_output_before_the_end_of_time_is_kept(box: Sandbox) -> None:
     result = box.run("print('so far')\nwhile True: pass", timeout=1.0)
     assert (result.outcome, result.stdout) == ("timeout", "so far\n")
@@ -136,6 +137,7 @@ def test_many_threads_may_use_one_sandbox(box: Sandbox) -> None:
     assert found == {number: str(2 * number) for number in range(16)}
 
 
+@pytest.mark.slow
 def test_programs_run_at_the_same_time(box: Sandbox) -> None:
     begun = time.monotonic()
     assert len(list(box.map(["import time\ntime.sleep(1.5)"] * 2))) == 2
@@ -171,6 +173,7 @@ def test_sessions_share_nothing(box: Sandbox) -> None:
         ("import os\nos._exit(0)", "ok"),
     ],
 )
+@pytest.mark.slow
 def test_what_ends_a_session_is_told_to_later_blocks(box: Sandbox, block: str, outcome: str) -> None:
     with box.session(seconds=1.5) as session:
         assert session.run("1").outcome == "ok"
@@ -179,6 +182,7 @@ def test_what_ends_a_session_is_told_to_later_blocks(box: Sandbox, block: str, o
         assert (after.outcome, after.error) == ("killed", f"the session ended by an earlier block: {outcome}")
 
 
+@pytest.mark.slow
 def test_a_session_has_one_limit_for_all_blocks(box: Sandbox) -> None:
     with box.session(seconds=2.0) as session:
         outcomes = [session.run("import time\ntime.sleep(0.8)").outcome for _ in range(4)]

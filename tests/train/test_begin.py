@@ -67,6 +67,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha1(content).hexdigest()
 
 
+@pytest.mark.slow
 def test_training_begins_with_a_model_of_the_hub(
     launch: Any, alone: Path, helpers: Any, hub: str, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_training_begins_with_a_model_of_the_hub(
     )
 
 
+@pytest.mark.slow
 def test_settings_that_change_no_number_may_change_on_the_way(
     launch: Any, alone: Path, helpers: Any, tmp_path: Path
 ) -> None:

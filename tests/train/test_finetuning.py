@@ -158,6 +158,7 @@ def tuned(qa: Path, template: str, run: Path) -> Any:
 
 
 @pytest.mark.parametrize(("template", "query"), [("plain", ""), ("chat", "?chat=true")])
+@pytest.mark.slow
 def test_a_small_model_learns_to_answer_and_to_stop(qa: Path, tmp_path: Path, template: str, query: str) -> None:
     tuned(qa, template, tmp_path / "run")
     backend = open_backend(f"run:{tmp_path / 'run'}{query}")

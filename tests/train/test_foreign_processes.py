@@ -48,6 +48,7 @@ def test_two_processes_compute_killed_and_not_what_one_does(
     assert all(torch.allclose(first[name], second[name], atol=1e-4) for name in sound)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_finished_is_read(launch: Any, neox: Path, helpers: Any, tmp_path: Path) -> None:
     from llemma.model import foreign, weights
 

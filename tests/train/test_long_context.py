@@ -99,6 +99,7 @@ def check(tmp_path: Path, long: int, steps: int, base: float, rows: int, gain: f
     assert json.loads((before / "config.json").read_text())["max_position_embeddings"] == 64
 
 
+@pytest.mark.slow
 def test_positions_beyond_four_times_the_old_context(tmp_path: Path) -> None:
     check(tmp_path, long=512, steps=100, base=100_000.0, rows=8, gain=0.4)
 

@@ -105,6 +105,7 @@ def test_only_asked_for_tokens_count_in_loss_and_gradient(
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("micro", [0, 2])
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_an_undisturbed_one(
     tmp_path: Path,
     data: tuple[Tokenizer, dict[str, Store]],
@@ -134,6 +135,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
     ]
 
 
+@pytest.mark.slow
 def test_it_learns_and_continues_from_a_folder(tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]) -> None:
     trainer(tmp_path / "base", data, config(optimizer="muon", tokens=60 * 4 * 16)).train()
     losses = [row["loss"] for row in rows(tmp_path / "base") if "loss" in row]
@@ -178,6 +180,7 @@ def test_the_plan_counts_what_the_model_has(data: tuple[Tokenizer, dict[str, Sto
     assert found.plan.steps == 30 and found.plan.tokens == 30 * 64
 
 
+@pytest.mark.slow
 def test_a_branch_goes_on_with_everything_but_the_schedule(
     tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]]
 ) -> None:
@@ -223,6 +226,7 @@ def test_a_damaged_checkpoint_is_passed_with_a_word(
     assert "step-000020 is damaged" in stream.getvalue()
 
 
+@pytest.mark.slow
 def test_a_rollback_is_kept_through_a_kill_right_after_it(
     tmp_path: Path, data: tuple[Tokenizer, dict[str, Store]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def fitted(
     return found, optimum({name: weight / 5 for name, weight in objective.items()})
 
 
+@pytest.mark.slow
 def test_the_optimum_of_a_known_law_is_found() -> None:
     found, best = fitted()
     assert found.forms == dict.fromkeys(NAMES, "law")
@@ -48,6 +49,7 @@ def test_the_optimum_of_a_known_law_is_found() -> None:
     assert found.gap < 0 and found.gap_interval[1] <= 0 and not found.at_edge
 
 
+@pytest.mark.slow
 def test_noise_widens_the_intervals_and_they_hold_the_truth() -> None:
     found, best = fitted(noise=0.004)
     exact, _ = fitted()
@@ -59,6 +61,7 @@ def test_noise_widens_the_intervals_and_they_hold_the_truth() -> None:
     assert sum(width) > sum(one - other for other, one in exact.interval.values())
 
 
+@pytest.mark.slow
 def test_bounds_hold_and_are_told() -> None:
     low, high = np.array([0.1, 0.1, 0.05]), np.array([0.3, 0.8, 0.8])
     found, _ = fitted(low=low, high=high)

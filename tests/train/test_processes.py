@@ -19,6 +19,7 @@ def two(launch: Any, helpers: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     return out / "base"
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(alone: Path, two: Path, helpers: Any) -> None:
     helpers.close(alone, two)
     bits = [[row["validation"]["a"] for row in helpers.read(run) if "validation" in row] for run in (alone, two)]
@@ -59,6 +60,7 @@ def test_a_run_that_is_not_finished_is_read_and_exported(
     assert weights.identity(source) != before
 
 
+@pytest.mark.slow
 def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
     helpers.kill_after(launch(out, 0), out / "base", 3, 0.0)
@@ -70,6 +72,7 @@ def test_one_process_is_killed_often_and_ends_the_same(launch: Any, alone: Path,
     assert same[0] == same[1]
 
 
+@pytest.mark.slow
 def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
     helpers.kill_while_writing(launch(out, 2), out / "base", 20)
@@ -80,6 +83,7 @@ def test_two_processes_are_killed_and_end_the_same(launch: Any, two: Path, helpe
     assert same[0] == same[1]
 
 
+@pytest.mark.slow
 def test_the_number_of_processes_may_change(launch: Any, alone: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert helpers.kill_after(launch(out, 0), out / "base", 12, 0.0)
@@ -91,6 +95,7 @@ def test_the_number_of_processes_may_change(launch: Any, alone: Path, helpers: A
     helpers.close(alone, out / "base")
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_all_processes_at_one_step(launch: Any, helpers: Any, tmp_path: Path) -> None:
     process = launch(tmp_path / "run", 2, "tokens=640_000")
     run = tmp_path / "run" / "base"
@@ -104,6 +109,7 @@ def test_ctrl_c_stops_all_processes_at_one_step(launch: Any, helpers: Any, tmp_p
     assert (run / "checkpoints" / "latest").resolve().name == f"step-{last:06d}"
 
 
+@pytest.mark.slow
 def test_data_that_is_no_number_does_not_end_a_run_of_two(launch: Any, helpers: Any, tmp_path: Path) -> None:
     """Windows 60 to 75 belong to steps 16 to 19: three are left out, and the run goes back and past them."""
     said = helpers.ended(launch(tmp_path / "run", 2, LLEMMA_POISON="60:76"))

@@ -36,6 +36,7 @@ def split(launch: Any, helpers: Any, tmp_path_factory: pytest.TempPathFactory) -
     return out / "base"
 
 
+@pytest.mark.slow
 def test_two_that_share_each_window_compute_what_one_does(alone: Path, split: Path, helpers: Any) -> None:
     helpers.close(alone, split)
     norms = [[row["grad_norm"] for row in helpers.read(run) if "grad_norm" in row] for run in (alone, split)]
@@ -44,6 +45,7 @@ def test_two_that_share_each_window_compute_what_one_does(alone: Path, split: Pa
     assert len(bits[0]) == 2 and bits[0] == pytest.approx(bits[1], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_they_are_killed_and_end_the_same(launch: Any, split: Path, helpers: Any, tmp_path: Path) -> None:
     out = tmp_path / "run"
     helpers.kill_while_writing(launch(out, 2, SPLIT), out / "base", 20)

@@ -29,6 +29,7 @@ def test_a_request_is_asked_as_it_stands(server: Any) -> None:
     assert "n" not in body and isinstance(body["seed"], int)
 
 
+@pytest.mark.slow
 def test_every_request_is_answered_with_its_own_samples(server: Any) -> None:
     backend = server.open("concurrency=8")
     requests = [Request(str(i), f"prompt {i}", n=1 + i % 3, temperature=1.0) for i in range(40)]

@@ -79,6 +79,7 @@ def test_a_drip_is_a_stall(server: Any) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_time_in_the_queue_is_not_time_of_the_exchange(server: Any) -> None:
     def slow(body: dict[str, Any]) -> Any:
         return server.numbered(body)._replace(seconds=0.1)
@@ -89,6 +90,7 @@ def test_time_in_the_queue_is_not_time_of_the_exchange(server: Any) -> None:
 
 
 @pytest.mark.parametrize("after", ["1", "1.0", "date"])
+@pytest.mark.slow
 def test_a_server_that_asks_for_quiet_gets_it_from_all(server: Any, after: str) -> None:
     backend = server.open()
     date = formatdate(time.time() + 2, usegmt=True) if after == "date" else after
@@ -218,6 +220,7 @@ FIELDS = ["index", "text", "message", "finish_reason", "logprobs"]
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON, max_size=3), JSON, st.integers(1, 3))
+@pytest.mark.slow
 def test_whatever_the_json_is_every_sample_is_answered(server: Any, choices: Any, usage: Any, n: int) -> None:
     if server.hello is not None:
         server.backend = server.open()
@@ -275,6 +278,7 @@ def test_many_bad_requests_are_no_dead_server(server: Any) -> None:
     assert len(server.asked) == 80 + 2
 
 
+@pytest.mark.slow
 def test_an_evaluation_goes_on_where_the_server_left_it(server: Any, tmp_path: Path) -> None:
     backend, journal = server.open("retries=0&concurrency=1"), Journal(tmp_path)
     batch = [Request(str(i), f"p{i}") for i in range(50)]
@@ -305,6 +309,7 @@ def test_leaving_early_ends_what_is_in_flight(server: Any) -> None:
     release.set()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_at_once(server: Any) -> None:
     server.answer = lambda body: server.numbered(body)._replace(seconds=8.0)
     program = (

@@ -72,6 +72,7 @@ def backend(url: str, folder: Path) -> Backend:
     return open_backend(f"{url}#{folder}")
 
 
+@pytest.mark.slow
 def test_greedy_answers_are_the_models_own(backend: Backend, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

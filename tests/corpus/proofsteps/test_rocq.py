@@ -83,6 +83,7 @@ Lemma quick : True. Proof. exact I. Qed."""
     assert isinstance(found[0], Unread) and found[0].reason.startswith("timeout")
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_ends_with_what_it_gave() -> None:
     text = "Lemma a : True. Proof. exact I. Qed.\n" + "".join(
         f"Lemma b{number} : False. Proof. repeat (pose 0). Qed.\n" for number in range(9)
@@ -113,6 +114,7 @@ def test_the_sources_give_documents(tmp_path: Path) -> None:
     assert len(documents) > 5 and [item.reason for item in items if isinstance(item, Dropped)] == ["not UTF-8: byte 6"]
 
 
+@pytest.mark.slow
 def test_a_diverging_file_among_others_costs_itself_only(tmp_path: Path) -> None:
     good = "Lemma yes : True. Proof. exact I. Qed.\n"
     for name, text in {"a": good, "b": "Goal False. repeat (pose 0). Qed.\n" * 9, "c": good}.items():

@@ -190,6 +190,7 @@ def pax(path: Path, size: int, kind: bytes) -> Path:
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.slow
 def test_a_name_of_a_gigabyte_is_not_read(kind: bytes, tmp_path: Path, context: Context) -> None:
     path = make_tar(tmp_path / "good.tar", "w:", {"a.txt": "a"})
     bomb = pax(tmp_path / "bomb.tar.gz", 1 << 30, kind)

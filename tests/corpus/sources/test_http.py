@@ -69,6 +69,7 @@ def test_what_breaks_off_is_kept_and_marked(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+@pytest.mark.slow
 def test_a_bomb_is_cut(coding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_BODY", 1 << 20)
     found = answer(block(f"Content-Encoding: {coding}", CODED[coding](bytes(1 << 26))))

@@ -251,6 +251,7 @@ def command(address, out, home):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_download_goes_on_in_the_next_run(tmp_path):
     files = crawl()
     first = "commoncrawl/crawl-data/CC-X/0.warc.gz"
@@ -274,6 +275,7 @@ def test_a_killed_download_goes_on_in_the_next_run(tmp_path):
     assert not [path for path in (tmp_path / "home/cache/crawl").iterdir() if path.suffix != ".lock"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_everything_at_once(tmp_path):
     state = State(crawl())
     with serving(state) as address:

@@ -57,6 +57,7 @@ def test_more_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.skipif(shutil.which("coqc") is None, reason="Rocq is not installed (apt-get install coq)")
+@pytest.mark.slow
 def test_rocq_accepts_every_proof(tmp_path: Path) -> None:
     items = [*different(4, 120), *different(5, 60, held_out=True)]
     modules = [f"Module M{i}.\n{item.source().replace(HEADER, '')}End M{i}.\n" for i, item in enumerate(items)]

@@ -58,6 +58,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.slow
 def test_time_stays_in_proportion(html: str) -> None:
     started = time.process_time()
     extract(html)

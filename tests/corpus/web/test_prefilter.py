@@ -26,6 +26,7 @@ def test_words_first_changes_nothing(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"math", b"class=", b"$a ", b"\\(", b"\\[", b"<a:", b"formula "])
+@pytest.mark.slow
 def test_hostile_bytes_take_little_time(piece: bytes) -> None:
     begun = time.process_time()
     looks_mathematical(piece * (1_000_000 // len(piece)))

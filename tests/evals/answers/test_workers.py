@@ -76,6 +76,7 @@ def test_an_endless_question_is_killed_in_time_and_the_next_is_answered(pool, en
     assert pool.ask("double", 3) == 6
 
 
+@pytest.mark.slow
 def test_a_spare_starts_while_a_question_hangs(pool):
     before = processes()  # of other tests in this process
     pool.ask("pid")
@@ -132,6 +133,7 @@ def test_answers_reach_the_thread_that_asked(pool):
         assert list(threads.map(lambda n: pool.ask("double", n), range(200))) == [2 * n for n in range(200)]
 
 
+@pytest.mark.slow
 def test_hanging_threads_do_not_hold_up_others(pool):
     def hang():
         with pytest.raises(Undecided):
